@@ -139,7 +139,8 @@ var ErrBus = errors.New("bus lost")
 // line, a scale that sends by itself.
 type Watcher interface {
 	// Watch calls emit for what comes in, from one goroutine, until ctx ends
-	// (then it returns nil), the bus is closed or lost, or emit fails. It
-	// runs beside Read and Write.
+	// or the bus is closed (then it returns nil), the bus is lost, or emit
+	// fails. It runs beside Read and Write. The samples of one call belong to
+	// whoever receives them.
 	Watch(ctx context.Context, points []*Point, emit func([]Sample) error) error
 }

@@ -1,0 +1,130 @@
+package poll
+
+import (
+	"errors"
+	"time"
+
+	"fieldmq/drivers"
+)
+
+// Health is what is known of a device's state.
+type Health struct {
+	Device    string
+	Online    bool
+	Since     time.Time     // when Online last changed
+	Reason    string        // why it is offline; empty while it is online
+	Answered  int64         // polls with an answer since the start
+	Failed    int64         // polls without one
+	RoundTrip time.Duration // of the last poll with an answer
+	LastError string        // the last reason for a poll without an answer or a refused point
+}
+
+// reportEvery is how often a health goes out that did not change.
+const reportEvery = time.Minute
+
+// device is a device in the eyes of its loop.
+type device struct {
+	Device
+	health   Health
+	silence  int // polls in a row without an answer
+	lastErr  error
+	reported time.Time
+}
+
+// judge draws from the samples of one poll, or from what was heard unasked
+// (trip zero), whether the device is online. An answer that refuses is an
+// answer: it marks points, not the device.
+func (l *Loop) judge(d *device, samples []drivers.Sample, trip time.Duration) {
+	before := d.health
+	d.lastErr = nil
+	for _, s := range samples {
+		if s.Err != nil {
+			d.health.LastError = s.Point.Name + ": " + s.Err.Error()
+		}
+	}
+	if answered(samples) {
+		d.answer(trip)
+	} else {
+		d.miss(samples[0].Err)
+	}
+	l.report(d, before)
+}
+
+func answered(samples []drivers.Sample) bool {
+	for _, s := range samples {
+		if !errors.Is(s.Err, drivers.ErrOffline) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *device) answer(trip time.Duration) {
+	d.silence = 0
+	d.health.Answered++
+	if trip > 0 {
+		d.health.RoundTrip = trip
+	}
+	if !d.health.Online {
+		d.health.Online, d.health.Since, d.health.Reason = true, time.Now(), ""
+	}
+}
+
+func (d *device) miss(err error) {
+	d.silence++
+	d.lastErr = err
+	d.health.Failed++
+	reason := err.Error()
+	if gone := (offline{}); errors.As(err, &gone) {
+		reason = gone.cause.Error()
+	}
+	d.health.LastError = reason
+	if d.health.Online && d.silence >= d.OfflineAfter {
+		d.health.Online, d.health.Since = false, time.Now()
+	}
+	if !d.health.Online {
+		d.health.Reason = reason
+	}
+}
+
+// report tells the health when a reader would see a difference, and now and then.
+func (l *Loop) report(d *device, before Health) {
+	h := d.health
+	changed := h.Online != before.Online || h.Reason != before.Reason || h.LastError != before.LastError
+	if !changed && time.Since(d.reported) < reportEvery {
+		return
+	}
+	if h.Online != before.Online {
+		l.logStatus(h)
+	}
+	d.reported = time.Now()
+	l.cfg.Report(h)
+}
+
+func (l *Loop) logStatus(h Health) {
+	log := l.cfg.Log.With("device", h.Device)
+	if h.Online {
+		log.Info("device online")
+		return
+	}
+	log.Warn("device offline", "reason", h.Reason)
+}
+
+// A device that is offline may take this share of the bus with its time-outs.
+const probeShare = 50 // one part in fifty: 2 %
+
+// maxRest is the longest that an offline device is left alone.
+const maxRest = time.Minute
+
+// rest is how long an offline device is not asked after a poll that cost the
+// bus so much time: twice as long at each miss, up to what keeps its
+// time-outs within their share. A device that has the bus for itself hurts
+// nobody, and is asked as always.
+func (l *Loop) rest(d *device, cost time.Duration) time.Duration {
+	misses := d.silence + 1 - d.OfflineAfter
+	if len(l.devices) < 2 || l.bus == nil || misses < 0 {
+		return 0
+	}
+	grown := cost << min(misses, 16)
+	return min(grown, probeShare*cost, maxRest)
+}
