@@ -1,0 +1,120 @@
+package line
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.bug.st/serial"
+
+	"fieldmq/configs"
+)
+
+// Settings is how a serial line is opened. It is embedded in the sections of
+// buses that run over one.
+type Settings struct {
+	// Port is the device file of the line: /dev/ttyUSB0, or better
+	// /dev/serial/by-id/..., which survives replugging. Required.
+	Port string `yaml:"port"`
+	// Baud is the speed in bits a second, the same for all devices on the
+	// line. Default 9600.
+	Baud int `yaml:"baud"`
+	// Parity is even, odd or none. Default none.
+	Parity Parity `yaml:"parity"`
+	// DataBits is the number of bits of a character, 5 to 8. Default 8.
+	DataBits int `yaml:"data_bits"`
+	// StopBits is 1 or 2. Default 1.
+	StopBits int `yaml:"stop_bits"`
+}
+
+// Defaults is a line at 9600 8N1 whose port is still to be named.
+func Defaults() Settings {
+	return Settings{Baud: 9600, DataBits: 8, StopBits: 1}
+}
+
+// Bounds of the baud rate: what Linux drivers know at least in part.
+const minBaud, maxBaud = 50, 4_000_000
+
+// Validate finds all faults of the settings; nothing is opened.
+func (s *Settings) Validate() error {
+	var faults []error
+	if s.Port == "" {
+		faults = append(faults, configs.Bad("port", "is missing: name the serial port, such as /dev/ttyUSB0"))
+	}
+	if s.Baud < minBaud || s.Baud > maxBaud {
+		faults = append(faults, configs.Bad("baud", "%d is not from %d to %d", s.Baud, minBaud, maxBaud))
+	}
+	if s.DataBits < 5 || s.DataBits > 8 {
+		faults = append(faults, configs.Bad("data_bits", "%d is not 5, 6, 7 or 8", s.DataBits))
+	}
+	if s.StopBits != 1 && s.StopBits != 2 {
+		faults = append(faults, configs.Bad("stop_bits", "%d is not 1 or 2", s.StopBits))
+	}
+	return errors.Join(faults...)
+}
+
+// Bits is the length of one character on the wire in bits, start bit, parity
+// and stop bits included.
+func (s *Settings) Bits() int {
+	bits := 1 + s.DataBits + s.StopBits
+	if s.Parity != None {
+		bits++
+	}
+	return bits
+}
+
+// Char is the time that one character takes on the wire.
+func (s *Settings) Char() time.Duration {
+	return time.Duration(s.Bits()) * time.Second / time.Duration(s.Baud)
+}
+
+// String is the line in the usual notation: "/dev/ttyUSB0 9600 8E1".
+func (s *Settings) String() string {
+	return fmt.Sprintf("%s %d %d%c%d", s.Port, s.Baud, s.DataBits, s.Parity.letter(), s.StopBits)
+}
+
+func (s *Settings) mode() *serial.Mode {
+	mode := &serial.Mode{BaudRate: s.Baud, DataBits: s.DataBits}
+	switch s.Parity {
+	case Even:
+		mode.Parity = serial.EvenParity
+	case Odd:
+		mode.Parity = serial.OddParity
+	}
+	if s.StopBits == 2 {
+		mode.StopBits = serial.TwoStopBits
+	}
+	return mode
+}
+
+// Parity is the check bit of each character.
+type Parity uint8
+
+// The parities in use.
+const (
+	None Parity = iota
+	Even
+	Odd
+)
+
+var parities = [...]string{None: "none", Even: "even", Odd: "odd"}
+
+// UnmarshalText reads even, odd or none, or their first letters.
+func (p *Parity) UnmarshalText(text []byte) error {
+	for i, name := range parities {
+		if t := strings.ToLower(string(text)); t == name || t == name[:1] {
+			*p = Parity(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not even, odd or none", text)
+}
+
+// MarshalText writes String.
+func (p Parity) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// String is the parity's name.
+func (p Parity) String() string { return parities[p] }
+
+func (p Parity) letter() byte { return p.String()[0] - 'a' + 'A' }
