@@ -1,0 +1,219 @@
+// Package cable is a serial cable without hardware: one end is a pseudo
+// terminal that any program opens like a serial port, the other end is held
+// by a simulated device. Bytes take the time that they would take on a wire at
+// the speed which the program has set.
+package cable
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// Cable is one cable. One goroutine may read while others write; each Write
+// goes out in one piece.
+type Cable struct {
+	link string
+	done chan struct{} // closed by Close
+
+	writing sync.Mutex // one frame at a time
+
+	mu      sync.Mutex
+	end     *os.File      // the device's end; nil while unplugged
+	port    string        // the program's end, "/dev/pts/7"
+	changed chan struct{} // closed when end changes
+	closed  bool
+}
+
+// Open makes a cable. If link is not empty it becomes a symbolic link to the
+// port; whatever stands there is left alone and refused, but for a link that
+// leads nowhere. The caller closes the cable.
+func Open(link string) (*Cable, error) {
+	c := &Cable{link: link, done: make(chan struct{}), changed: make(chan struct{})}
+	if err := c.Replug(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Port is the path of the program's end: the link if there is one, else the
+// pseudo terminal, whose name changes with each Replug.
+func (c *Cable) Port() string {
+	if c.link != "" {
+		return c.link
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.port
+}
+
+// Unplug pulls the cable out as one pulls out a USB adapter: whoever has the
+// port open is hung up, and its name is gone. Readers of the device's end wait
+// for Replug, what is written is lost.
+func (c *Cable) Unplug() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unplug()
+}
+
+func (c *Cable) unplug() error {
+	if c.end == nil {
+		return nil
+	}
+	err := c.end.Close()
+	c.end = nil
+	c.wake()
+	return errors.Join(err, unlink(c.link, c.port))
+}
+
+// Replug undoes Unplug. The port may get another name, as with real adapters;
+// the link leads to it.
+func (c *Cable) Replug() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return os.ErrClosed
+	}
+	if c.end != nil {
+		return nil
+	}
+	end, port, err := openTerminal()
+	if err != nil {
+		return err
+	}
+	if err := link(c.link, port); err != nil {
+		end.Close()
+		return err
+	}
+	c.end, c.port = end, port
+	c.wake()
+	return nil
+}
+
+// wake tells those who wait in plugged. The caller holds mu.
+func (c *Cable) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Close unplugs the cable for good, removes the link and ends all reads and
+// writes with os.ErrClosed.
+func (c *Cable) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	close(c.done)
+	return c.unplug()
+}
+
+// Read waits for bytes and returns them once the wire would have carried
+// them. A program that closes the port and opens it again goes unnoticed.
+func (c *Cable) Read(p []byte) (int, error) {
+	for {
+		end, err := c.plugged()
+		if err != nil {
+			return 0, err
+		}
+		n, err := receive(end, p)
+		if errors.Is(err, os.ErrClosed) {
+			continue // unplugged, or closed, which plugged will say
+		}
+		if err != nil {
+			return 0, err
+		}
+		return n, c.wait(time.Now().Add(time.Duration(n) * character(end)))
+	}
+}
+
+// ReadBurst is Read for protocols whose frames end with silence: it goes on
+// reading until p is full or nothing came for the gap, which may depend on the
+// time that one character takes.
+func (c *Cable) ReadBurst(p []byte, gap func(character time.Duration) time.Duration) (int, error) {
+	n, err := c.Read(p)
+	for err == nil && n < len(p) {
+		end, err := c.plugged()
+		if err != nil {
+			return n, err
+		}
+		one := character(end)
+		if err := c.wait(time.Now().Add(gap(one))); err != nil {
+			return n, err
+		}
+		more, err := poll(end, p[n:])
+		if more == 0 || err != nil {
+			return n, nil // an end that was pulled out ends the burst, too
+		}
+		n += more
+		if err := c.wait(time.Now().Add(time.Duration(more) * one)); err != nil {
+			return n, err
+		}
+	}
+	return n, err
+}
+
+// Write sends p at the line's speed and returns when the last byte is out.
+// Nobody needs to listen: bytes that no program takes are lost, as on a wire.
+func (c *Cable) Write(p []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	end, err := c.current()
+	if err != nil {
+		return 0, err
+	}
+	if end == nil {
+		return len(p), nil
+	}
+	one := character(end)
+	piece := pieceOf(one)
+	start := time.Now()
+	for sent := 0; sent < len(p); {
+		next := min(len(p), sent+piece)
+		if err := c.wait(start.Add(time.Duration(next) * one)); err != nil {
+			return sent, err
+		}
+		if err := send(end, p[sent:next]); err != nil {
+			return sent, err
+		}
+		sent = next
+	}
+	return len(p), nil
+}
+
+// pieceOf is how many characters arrive together: about a millisecond's
+// worth, as a UART with a FIFO hands them over.
+func pieceOf(one time.Duration) int {
+	if one <= 0 {
+		return 4096
+	}
+	return max(1, int(time.Millisecond/one))
+}
+
+// current is the device's end, nil while unplugged.
+func (c *Cable) current() (*os.File, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, os.ErrClosed
+	}
+	return c.end, nil
+}
+
+// plugged is current, but waits while unplugged.
+func (c *Cable) plugged() (*os.File, error) {
+	for {
+		c.mu.Lock()
+		end, closed, changed := c.end, c.closed, c.changed
+		c.mu.Unlock()
+		switch {
+		case closed:
+			return nil, os.ErrClosed
+		case end != nil:
+			return end, nil
+		}
+		<-changed
+	}
+}
