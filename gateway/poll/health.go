@@ -13,14 +13,14 @@ type Health struct {
 	Online    bool
 	Since     time.Time     // when Online last changed
 	Reason    string        // why it is offline; empty while it is online
-	Answered  int64         // polls with an answer since the start
-	Failed    int64         // polls without one
+	Answered  uint64        // polls with an answer since the start
+	Failed    uint64        // polls without one
 	RoundTrip time.Duration // of the last poll with an answer
 	LastError string        // the last reason for a poll without an answer or a refused point
 }
 
-// reportEvery is how often a health goes out that did not change.
-const reportEvery = time.Minute
+// ReportEvery is how often a health goes out that did not change.
+const ReportEvery = time.Minute
 
 // device is a device in the eyes of its loop.
 type device struct {
@@ -91,7 +91,7 @@ func (d *device) miss(err error) {
 func (l *Loop) report(d *device, before Health) {
 	h := d.health
 	changed := h.Online != before.Online || h.Reason != before.Reason || h.LastError != before.LastError
-	if !changed && time.Since(d.reported) < reportEvery {
+	if !changed && time.Since(d.reported) < ReportEvery {
 		return
 	}
 	if h.Online != before.Online {

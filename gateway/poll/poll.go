@@ -26,7 +26,7 @@ type Group struct {
 	Points []*drivers.Point
 }
 
-// Config is what a loop needs. Emit and Report are called from the loop's own
+// Config is what a loop needs. Its functions are called from the loop's own
 // goroutine, one at a time.
 type Config struct {
 	Name     string // of the bus
@@ -35,6 +35,8 @@ type Config struct {
 	// Emit takes samples as they come, good and bad. It must not block for
 	// long: the bus waits for it.
 	Emit func([]drivers.Sample)
+	// Asked is called before a device is read because someone asked for it.
+	Asked func(device string)
 	// Report takes the health of a device when it changed, and once a minute.
 	Report func(Health)
 	Log    *slog.Logger
@@ -276,6 +278,7 @@ func (l *Loop) write(ctx context.Context, d *device, commands []drivers.Command)
 }
 
 func (l *Loop) pollAll(ctx context.Context, d *device) error {
+	l.cfg.Asked(d.ID)
 	var err error
 	for _, j := range l.jobs {
 		if j.device == d {

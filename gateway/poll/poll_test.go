@@ -129,6 +129,7 @@ type rig struct {
 	mu      sync.Mutex
 	samples []drivers.Sample
 	reports []Health
+	asked   []string
 }
 
 func (r *rig) good(device string) []time.Time {
@@ -168,6 +169,7 @@ func start(t *testing.T, bus *fakeBus, every ...time.Duration) (*rig, context.Ca
 			defer r.mu.Unlock()
 			r.samples = append(r.samples, samples...)
 		},
+		Asked: func(device string) { r.asked = append(r.asked, device) },
 		Report: func(h Health) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -393,6 +395,9 @@ func TestPollNowReadsAllGroups(t *testing.T) {
 		if err := r.Poll(t.Context(), "b"); err != nil {
 			t.Error(err)
 		}
+		if !slices.Equal(r.asked, []string{"b"}) {
+			t.Errorf("asked for %q, want b", r.asked)
+		}
 		bus.set(func() { bus.silent["b"] = time.Second })
 		if err := r.Poll(t.Context(), "b"); !errors.Is(err, drivers.ErrOffline) {
 			t.Errorf("a silent device: got %v, want no answer", err)
@@ -458,6 +463,7 @@ func TestUnaskedSamplesKeepADeviceOnline(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			bus.unasked <- []drivers.Sample{{Point: r.point("a"), Time: time.Now(), Value: drivers.Int(5)}}
 		}
+		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
 		if !r.last("a").Online || len(r.good("a")) != 20 {
 			t.Errorf("%+v, %d samples of 20", r.last("a"), len(r.good("a")))
