@@ -1,0 +1,81 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"fieldmq/drivers"
+)
+
+// codec turns what a device says into the plain text of a value, and back.
+type codec interface {
+	// encode appends the text of a raw value to b. The error says in a few
+	// words why there is none.
+	encode(b []byte, raw drivers.Value) ([]byte, error)
+	// decode is the raw value of a text from outside. The error says what is
+	// wrong with the text.
+	decode(text string) (drivers.Value, error)
+}
+
+// newCodec is the codec of a point whose rule is valid and fits its kind.
+func newCodec(kind drivers.Kind, r *Rule) codec {
+	switch {
+	case len(r.Enum) > 0:
+		return newEnum(r.Enum)
+	case kind == drivers.KindBool:
+		return boolean{invert: r.Invert}
+	case kind == drivers.KindText:
+		return text{}
+	}
+	return newNumber(kind, r)
+}
+
+// boolean is the codec of a bool.
+type boolean struct{ invert bool }
+
+func (c boolean) encode(b []byte, raw drivers.Value) ([]byte, error) {
+	if raw.Kind() != drivers.KindBool {
+		return b, fmt.Errorf("%s is no bool", quote(raw.String()))
+	}
+	return strconv.AppendBool(b, raw.Bool() != c.invert), nil
+}
+
+func (c boolean) decode(s string) (drivers.Value, error) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "true", "on", "1":
+		return drivers.Bool(!c.invert), nil
+	case "false", "off", "0":
+		return drivers.Bool(c.invert), nil
+	}
+	return drivers.Value{}, fmt.Errorf("%s is neither true nor false", quote(s))
+}
+
+// text is the codec of texts, which go through as they are.
+type text struct{}
+
+// encode mends what is no UTF-8, because the payload is declared to be. [MQTT-3.3.2-4]
+func (text) encode(b []byte, raw drivers.Value) ([]byte, error) {
+	if raw.Kind() == drivers.KindNone {
+		return b, drivers.ErrNoValue
+	}
+	return append(b, strings.ToValidUTF8(raw.String(), "\uFFFD")...), nil
+}
+
+func (text) decode(s string) (drivers.Value, error) {
+	if !utf8.ValidString(s) {
+		return drivers.Value{}, errors.New("the text is no UTF-8")
+	}
+	return drivers.Text(s), nil
+}
+
+// quote shows a text from outside in an error: on one line and not too long.
+func quote(s string) string {
+	const most = 40
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,207 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fieldmq/configs"
+	"fieldmq/drivers"
+)
+
+// Compile makes the table of the devices of one bus. The error is Faults, with
+// all there are. Topics must be unique over all buses: compile all devices
+// together once to find that out.
+func Compile(devices []Device) (*Table, error) {
+	c := compiler{
+		table: &Table{
+			points:  make(map[*drivers.Point]*point),
+			byID:    make(map[string]*device),
+			targets: make(map[string]target),
+		},
+		owners: make(map[string]string),
+	}
+	for i := range devices {
+		c.device(devices[i])
+	}
+	for _, d := range c.table.devices { // when all fixed topics are taken
+		for _, e := range d.Device.Points {
+			c.point(d, e)
+		}
+	}
+	if len(c.faults) > 0 {
+		return nil, c.faults
+	}
+	for _, d := range c.table.devices {
+		d.finish()
+	}
+	return c.table, nil
+}
+
+// compiler makes one table and collects what is wrong.
+type compiler struct {
+	table  *Table
+	owners map[string]string // of topics: "boiler/flow", or "the gateway"
+	faults Faults
+}
+
+func (c *compiler) device(from Device) {
+	d := &device{
+		Device: from,
+		byName: make(map[string]*point),
+		topic:  root + from.ID + state,
+	}
+	switch {
+	case !validName(d.ID):
+		c.bad(d, nil, "", "%s is no id: write a-z, 0-9, - and _, and begin with a letter or digit", quote(d.ID))
+		return
+	case c.table.byID[d.ID] != nil:
+		c.bad(d, nil, "", "there are two devices %s", d.ID)
+		return
+	}
+	c.table.byID[d.ID] = d
+	c.table.devices = append(c.table.devices, d)
+	c.table.targets[root+d.ID+set] = target{device: d}
+	c.table.targets[root+d.ID+get] = target{device: d, get: true}
+	for _, suffix := range own() {
+		c.owners[root+d.ID+suffix] = "the gateway itself"
+	}
+}
+
+func (c *compiler) point(d *device, e Entry) {
+	before := len(c.faults)
+	c.checkName(d, e.Point)
+	c.checkRule(d, e)
+	if len(c.faults) > before {
+		return
+	}
+	p := &point{
+		Entry:  e,
+		device: d,
+		topic:  e.Rule.Topic,
+		key:    `,"` + e.Point.Name + `":`,
+		codec:  newCodec(e.Point.At.Kind(), &e.Rule),
+		quoted: len(e.Rule.Enum) > 0 || e.Point.At.Kind() == drivers.KindText,
+		expiry: e.Rule.expiry(e.Every),
+	}
+	if p.topic == "" {
+		p.topic = root + d.ID + "/" + e.Point.Name
+	}
+	c.claim(p, p.topic)
+	c.claim(p, p.topic+set)
+	c.table.points[e.Point] = p
+	c.table.targets[p.topic+set] = target{device: d, point: p}
+	d.points = append(d.points, p)
+	d.byName[e.Point.Name] = p
+}
+
+// claim takes a topic for a point, unless it has an owner.
+func (c *compiler) claim(p *point, topic string) {
+	if owner, taken := c.owners[topic]; taken {
+		key := "topic"
+		if p.Rule.Topic == "" {
+			key = ""
+		}
+		c.bad(p.device, p.Point, key, "the topic %s is taken by %s", topic, owner)
+		return
+	}
+	c.owners[topic] = p.Point.String()
+}
+
+func (c *compiler) checkName(d *device, p *drivers.Point) {
+	switch {
+	case !validName(p.Name):
+		c.bad(d, p, "", "%s is no name of a point: write a-z, 0-9, - and _, and begin with a letter or digit", quote(p.Name))
+	case Reserved(p.Name):
+		c.bad(d, p, "", "%s is a name that the gateway uses itself", p.Name)
+	case d.byName[p.Name] != nil:
+		c.bad(d, p, "", "there are two points %s", p.Name)
+	}
+}
+
+// checkRule finds what is wrong with a rule by itself, and if nothing is, what
+// does not go with the kind of value that the point has.
+func (c *compiler) checkRule(d *device, e Entry) {
+	before := len(c.faults)
+	c.invalid(d, e.Point, "", e.Rule.Reporting.Validate())
+	c.invalid(d, e.Point, "", e.Rule.Validate())
+	c.invalid(d, e.Point, "write.", e.Rule.Write.Limits.Validate())
+	if len(c.faults) == before {
+		c.checkKind(d, e)
+	}
+}
+
+func (c *compiler) checkKind(d *device, e Entry) {
+	r, at := &e.Rule, e.Point.At
+	kind, enum := at.Kind(), len(r.Enum) > 0
+	integer := kind == drivers.KindInt || kind == drivers.KindUint
+	number := (integer || kind == drivers.KindFloat) && !enum
+	if enum && !integer {
+		c.bad(d, e.Point, "enum", "gives words to integers, and this point is a %v", kind)
+	}
+	if key := r.numeric(); key != "" && !number && !enum {
+		c.bad(d, e.Point, key, "is for numbers, and this point is a %v", kind)
+	}
+	if r.Deadband.Width > 0 && r.Deadband != d.Reporting.Deadband && !number {
+		c.bad(d, e.Point, "deadband", "is for numbers; other values go out whenever they change")
+	}
+	if r.Invert && kind != drivers.KindBool {
+		c.bad(d, e.Point, "invert", "is for bools, and this point is a %v", kind)
+	}
+	if r.Write.Allowed && !at.Writable() {
+		c.bad(d, e.Point, "write", "%v cannot be written", at)
+	}
+	if step := r.Write.Limits.Step; step != nil && integer && !multiple(*step, r.Scale) {
+		c.bad(d, e.Point, "write.step", "%v is no multiple of the scale, %v", *step, r.Scale)
+	}
+}
+
+// multiple says whether a is a whole number of bs, in decimals.
+func multiple(a, b float64) bool {
+	ratio := rational(a)
+	return ratio.Quo(ratio, rational(b)).IsInt()
+}
+
+// invalid takes over what a Validate method found.
+func (c *compiler) invalid(d *device, p *drivers.Point, prefix string, err error) {
+	if err == nil {
+		return
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range many.Unwrap() {
+			c.invalid(d, p, prefix, err)
+		}
+		return
+	}
+	if bad := (*configs.KeyError)(nil); errors.As(err, &bad) {
+		c.bad(d, p, strings.TrimSuffix(prefix+bad.Key, "."), "%s", bad.Text)
+	}
+}
+
+func (c *compiler) bad(d *device, p *drivers.Point, key, format string, args ...any) {
+	f := Fault{Device: d.ID, Key: key, Text: fmt.Sprintf(format, args...)}
+	if p != nil {
+		f.Point = p.Name
+	}
+	c.faults = append(c.faults, f)
+}
+
+// finish works out what follows from all points of the device. No value in its
+// state outlives its own expiry, so the shortest is that of the state.
+func (d *device) finish() {
+	for _, p := range d.points {
+		d.heartbeat = shorter(d.heartbeat, p.Rule.Heartbeat.D())
+		d.expiry = shorter(d.expiry, p.expiry)
+		d.every = shorter(d.every, p.Every)
+	}
+	d.info = d.birth()
+}
+
+// shorter is the shorter of two spans of which zero is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return a + b
+	}
+	return min(a, b)
+}
