@@ -88,25 +88,29 @@ func (c *compiler) point(d *device, e Entry) {
 	if p.topic == "" {
 		p.topic = root + d.ID + "/" + e.Point.Name
 	}
-	c.claim(p, p.topic)
-	c.claim(p, p.topic+set)
+	if p.quoted || e.Point.At.Kind() == drivers.KindBool {
+		p.Rule.Deadband = Deadband{} // what a bus or device says is for its numbers
+	}
+	c.claim(p)
 	c.table.points[e.Point] = p
 	c.table.targets[p.topic+set] = target{device: d, point: p}
 	d.points = append(d.points, p)
 	d.byName[e.Point.Name] = p
 }
 
-// claim takes a topic for a point, unless it has an owner.
-func (c *compiler) claim(p *point, topic string) {
-	if owner, taken := c.owners[topic]; taken {
-		key := "topic"
-		if p.Rule.Topic == "" {
-			key = ""
+// claim takes the two topics of a point, unless they have an owner.
+func (c *compiler) claim(p *point) {
+	for _, topic := range []string{p.topic, p.topic + set} {
+		if owner, taken := c.owners[topic]; taken {
+			key := "topic"
+			if p.Rule.Topic == "" {
+				key = ""
+			}
+			c.bad(p.device, p.Point, key, "the topic %s is taken by %s", topic, owner)
+			return
 		}
-		c.bad(p.device, p.Point, key, "the topic %s is taken by %s", topic, owner)
-		return
+		c.owners[topic] = p.Point.String()
 	}
-	c.owners[topic] = p.Point.String()
 }
 
 func (c *compiler) checkName(d *device, p *drivers.Point) {
@@ -138,16 +142,16 @@ func (c *compiler) checkKind(d *device, e Entry) {
 	integer := kind == drivers.KindInt || kind == drivers.KindUint
 	number := (integer || kind == drivers.KindFloat) && !enum
 	if enum && !integer {
-		c.bad(d, e.Point, "enum", "gives words to integers, and this point is a %v", kind)
+		c.bad(d, e.Point, "enum", "gives words to integers, and this point holds %v values", kind)
 	}
 	if key := r.numeric(); key != "" && !number && !enum {
-		c.bad(d, e.Point, key, "is for numbers, and this point is a %v", kind)
+		c.bad(d, e.Point, key, "is for numbers, and this point holds %v values", kind)
 	}
 	if r.Deadband.Width > 0 && r.Deadband != d.Reporting.Deadband && !number {
 		c.bad(d, e.Point, "deadband", "is for numbers; other values go out whenever they change")
 	}
 	if r.Invert && kind != drivers.KindBool {
-		c.bad(d, e.Point, "invert", "is for bools, and this point is a %v", kind)
+		c.bad(d, e.Point, "invert", "is for bools, and this point holds %v values", kind)
 	}
 	if r.Write.Allowed && !at.Writable() {
 		c.bad(d, e.Point, "write", "%v cannot be written", at)

@@ -27,14 +27,13 @@ func (t *Table) Request(m mqtt.Message) (Request, error) {
 	if to.device == nil {
 		return Request{}, err
 	}
-	r := Request{Device: to.device.ID, Get: to.get}
+	r := Request{Device: to.device.ID}
 	switch {
 	case err != nil:
-		return r, err
 	case m.Retain:
-		return r, errors.New("a retained command is not carried out")
+		err = errors.New("a retained command is not carried out")
 	case to.get:
-		return r, nil
+		r.Get = true
 	case to.point != nil:
 		r.Commands, err = to.point.commands(m.Payload)
 	default:
@@ -49,10 +48,10 @@ func (t *Table) target(topic string) (target, error) {
 	if to, ok := t.targets[topic]; ok {
 		return to, nil
 	}
-	rest, _ := strings.CutPrefix(topic, root)
-	id, rest, _ := strings.Cut(rest, "/")
+	below, ours := strings.CutPrefix(topic, root)
+	id, rest, _ := strings.Cut(below, "/")
 	d := t.byID[id]
-	if d == nil {
+	if !ours || d == nil {
 		return target{}, fmt.Errorf("no device listens on %s", quote(topic))
 	}
 	return target{device: d}, unknown(strings.TrimSuffix(rest, set))
