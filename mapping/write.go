@@ -14,6 +14,17 @@ type Write struct {
 	Limits  Limits
 }
 
+// UnmarshalConfig reads either form.
+func (w *Write) UnmarshalConfig(n *configs.Node) {
+	if n.Kind() == configs.Mapping {
+		*w = Write{Allowed: true}
+		n.Decode(&w.Limits)
+		return
+	}
+	*w = Write{}
+	n.Decode(&w.Allowed)
+}
+
 // Limits are the bounds of what may be written, in the unit of the point, after
 // scale and offset. What is nil does not bound.
 type Limits struct {
