@@ -60,6 +60,7 @@ func (c *compiler) device(from Device) {
 		c.bad(d, nil, "", "there are two devices %s", d.ID)
 		return
 	}
+	c.invalid(d, nil, "", d.Reporting.Validate())
 	c.table.byID[d.ID] = d
 	c.table.devices = append(c.table.devices, d)
 	c.table.targets[root+d.ID+set] = target{device: d}
@@ -128,7 +129,9 @@ func (c *compiler) checkName(d *device, p *drivers.Point) {
 // does not go with the kind of value that the point has.
 func (c *compiler) checkRule(d *device, e Entry) {
 	before := len(c.faults)
-	c.invalid(d, e.Point, "", e.Rule.Reporting.Validate())
+	if e.Rule.Reporting != d.Reporting {
+		c.invalid(d, e.Point, "", e.Rule.Reporting.Validate())
+	}
 	c.invalid(d, e.Point, "", e.Rule.Validate())
 	c.invalid(d, e.Point, "write.", e.Rule.Write.Limits.Validate())
 	if len(c.faults) == before {
@@ -172,13 +175,15 @@ func (c *compiler) invalid(d *device, p *drivers.Point, prefix string, err error
 	if err == nil {
 		return
 	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) {
 		for _, err := range many.Unwrap() {
 			c.invalid(d, p, prefix, err)
 		}
 		return
 	}
-	if bad := (*configs.KeyError)(nil); errors.As(err, &bad) {
+	var bad *configs.KeyError
+	if errors.As(err, &bad) {
 		c.bad(d, p, strings.TrimSuffix(prefix+bad.Key, "."), "%s", bad.Text)
 	}
 }

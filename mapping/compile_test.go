@@ -69,12 +69,15 @@ func TestFaultsOfNamesAndPlaces(t *testing.T) {
 	readOnly.Point.At = &place{kind: drivers.KindInt, readOnly: true}
 	stranger := boiler()
 	stranger.ID = "Boiler"
+	hasty := boiler(entry("flow", drivers.KindInt, func(r *Rule) { r.Expire = 1 }))
+	hasty.Reporting.Expire = 1
 	i := drivers.KindInt
 	for _, c := range []struct {
 		devices []Device
 		want    string
 	}{
 		{[]Device{boiler(readOnly)}, "boiler.flow.write: unit 2 holding 101 cannot be written"},
+		{[]Device{hasty}, "boiler.expire: 1ns is shorter than a second, which MQTT counts in"},
 		{[]Device{boiler(), boiler()}, "boiler: there are two devices boiler"},
 		{[]Device{stranger}, `Boiler: "Boiler" is no id: write a-z, 0-9, - and _, and begin with a letter or digit`},
 		{[]Device{boiler(entry("flow", i, nil), entry("flow", i, nil))}, "boiler.flow: there are two points flow"},

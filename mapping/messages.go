@@ -31,11 +31,14 @@ func (t *Table) Messages(samples []drivers.Sample, now time.Time) []mqtt.Message
 		if p == nil {
 			continue
 		}
+		fresh := !samples[i].Time.Equal(p.heard.at) // else it is one that we know
 		news := p.hear(&samples[i])
-		if p.heard.reason == "" && (news || p.due(now)) {
+		if p.heard.reason == "" && (news || fresh && p.due(now)) {
 			t.messages = append(t.messages, p.say(now, &t.stamp))
 		}
-		t.touch(p.device, news)
+		if news || fresh {
+			t.touch(p.device, news)
+		}
 	}
 	for _, d := range t.touched {
 		if d.news || d.due(now) {
@@ -47,29 +50,13 @@ func (t *Table) Messages(samples []drivers.Sample, now time.Time) []mqtt.Message
 	return t.messages
 }
 
-// touch notes that the batch holds samples of a device.
+// touch notes that the batch holds new samples of a device.
 func (t *Table) touch(d *device, news bool) {
 	d.news = d.news || news
 	if !d.touched {
 		d.touched = true
 		t.touched = append(t.touched, d)
 	}
-}
-
-// Due is the points for which no sample came during their heartbeat, because
-// they speak unasked and had nothing to say. Read them and pass on what they
-// answer: values are not repeated from memory.
-func (t *Table) Due(now time.Time) []*drivers.Point {
-	var due []*drivers.Point
-	for _, d := range t.devices {
-		for _, p := range d.points {
-			beat := p.Rule.Heartbeat.D()
-			if beat > 0 && now.Sub(p.heard.at) >= beat {
-				due = append(due, p.Point)
-			}
-		}
-	}
-	return due
 }
 
 // Forget makes the next samples of a device news, whatever they say: someone

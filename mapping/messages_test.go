@@ -187,25 +187,12 @@ func TestSlowlyReadValuesOutliveTheirInterval(t *testing.T) {
 	}
 }
 
-func TestDueAsksForPointsThatWereNotHeard(t *testing.T) {
-	b := newBench(t, boiler(
-		entry("open", drivers.KindBool, nil),
-		entry("flow", drivers.KindInt, nil),
-		entry("quiet", drivers.KindInt, func(r *Rule) { r.Heartbeat = 0 }),
-	))
-	names := func() (names []string) {
-		for _, p := range b.Due(b.now) {
-			names = append(names, p.Name)
-		}
-		return names
-	}
-	expect(t, names(), "open", "flow")
-	b.hears(b.good("open", drivers.Bool(true)), b.bad("flow", drivers.ErrOffline))
-	expect(t, names())
-	b.now = b.now.Add(30 * time.Second)
-	b.hears(b.good("flow", drivers.Int(1)))
-	b.now = b.now.Add(30 * time.Second)
-	expect(t, names(), "open")
+func TestKnownSampleVouchesForNothing(t *testing.T) {
+	b := newBench(t, plant())
+	flow, mode := b.good("flow", drivers.Int(214)), b.bad("mode", drivers.ErrNoValue)
+	b.hears(flow, mode)
+	b.now = b.now.Add(time.Minute)
+	expect(t, b.hears(flow, mode))
 }
 
 func TestForgottenDeviceSaysAllAgain(t *testing.T) {

@@ -37,9 +37,9 @@ type Entry struct {
 	Every time.Duration // how often it is read; zero: unknown, or it speaks unasked
 }
 
-// Table maps the points of one bus. Messages, Due and Forget belong to the loop
-// that owns the bus; all other methods only read what Compile made and may be
-// called at any time from any goroutine.
+// Table maps the points of one bus. Messages and Forget belong to the loop that
+// owns the bus; all other methods only read what Compile made and may be called
+// at any time from any goroutine.
 type Table struct {
 	devices []*device
 	points  map[*drivers.Point]*point
