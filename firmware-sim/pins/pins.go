@@ -50,7 +50,7 @@ const (
 // Config says what a chip is.
 type Config struct {
 	Label  string
-	Lines  []Line // their offsets are their places
+	Lines  []Line         // their offsets are their places
 	Faults *faults.Source // may be nil
 }
 
