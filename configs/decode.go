@@ -14,6 +14,14 @@ type Unmarshaler interface {
 	UnmarshalConfig(n *Node)
 }
 
+// Union is implemented by types that take several forms, for the schema and the
+// reference; the reader has no use for it. A form is an example: a text that is
+// not empty is a word to be written as it is, any other value stands for its
+// type, with the defaults that it holds.
+type Union interface {
+	ConfigForms() []any
+}
+
 // Defaulter fills in what a new entry of a list, of a map or behind a nil
 // pointer has before it is read.
 type Defaulter interface {

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"gopkg.in/yaml.v3"
 )
 
 // mostFaults bounds what one file can make us remember.
@@ -25,8 +27,10 @@ type Document struct {
 	file   string
 	lines  []string
 	root   *Node
-	nodes  int // made so far
 	lookup func(string) (string, bool)
+
+	nodes   int                 // built so far
+	anchors map[*yaml.Node]bool // being built
 
 	faults  []Fault
 	seen    map[Fault]bool // without their paths: an alias shows one place under many
@@ -43,6 +47,7 @@ func Parse(file string, text []byte, lookupEnv func(string) (string, bool)) *Doc
 	d := &Document{
 		file:    file,
 		lookup:  lookupEnv,
+		anchors: map[*yaml.Node]bool{},
 		seen:    map[Fault]bool{},
 		secrets: map[int]int{},
 		fields:  map[reflect.Type][]Field{},

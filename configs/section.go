@@ -12,7 +12,7 @@ type section struct {
 	slots []slot
 	names []string // of the keys, in order
 	known map[string]Field
-	meant map[string]bool // keys that a slip of the finger stands for
+	meant map[string]bool // of keys that a slip of the finger stands for
 }
 
 // part is one of the structs, or one that is inline in it. A fault of its keys
@@ -76,7 +76,7 @@ func (s *section) add(v reflect.Value, outer *part) {
 	for _, f := range s.doc.fieldsOf(v.Type()) {
 		field := v.Field(f.Index)
 		if f.Inline {
-			s.add(field, p)
+			s.add(accessible(field), p)
 			continue
 		}
 		s.slots = append(s.slots, slot{Field: f, value: field, part: p})
@@ -86,6 +86,12 @@ func (s *section) add(v reflect.Value, outer *part) {
 		}
 	}
 	s.parts = append(s.parts, p)
+}
+
+// accessible is a field whose methods can be called even if its type, and so
+// the embedded field, is not exported.
+func accessible(field reflect.Value) reflect.Value {
+	return reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem()
 }
 
 func (s *section) know(key string, f Field) {
@@ -106,7 +112,7 @@ func (s *section) refuseUnknown() bool {
 			ok = false
 			text, meant := s.explainUnknown(k)
 			k.doc.fault(k.key, k.Path(), text)
-			s.meant[meant] = true
+			s.meant[s.known[meant].Key] = true
 		}
 	}
 	return ok

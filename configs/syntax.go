@@ -121,7 +121,7 @@ func explainSyntax(problem, indent string) string {
 	}
 	for _, known := range [...]struct{ problem, text string }{
 		{"did not find expected '-' indicator", "the indentation does not fit the list above"},
-		{"did not find expected key", "the indentation does not fit the keys above, or a quote ended too early"},
+		{"did not find expected key", "the indentation does not fit the lines above, or a quote ended too early"},
 		{"mapping values are not allowed", `a ":" too many, or indentation that does not fit; a text with ": " in it needs quotes`},
 		{"could not find expected ':'", `a key without a ":"`},
 		{"did not find expected ',' or ']'", `a "[" is not closed, or a "," is missing`},

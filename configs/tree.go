@@ -21,6 +21,14 @@ func (d *Document) build(y *yaml.Node, parent *Node, name string) *Node {
 	if y.Kind == yaml.AliasNode {
 		y = y.Alias
 	}
+	if d.anchors[y] {
+		n.refuse("contains itself")
+		return n
+	}
+	if y.Anchor != "" {
+		d.anchors[y] = true
+		defer delete(d.anchors, y)
+	}
 	if parent != nil {
 		n.depth = parent.depth + 1
 	}
