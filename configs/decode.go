@@ -3,7 +3,6 @@ package configs
 import (
 	"encoding"
 	"errors"
-	"fmt"
 	"reflect"
 )
 
@@ -255,10 +254,10 @@ func (n *Node) blame(err error) {
 // length checks the number of a text's characters or a list's entries.
 func (n *Node) length(length int, of string, check Check) bool {
 	if low, ok := check.bound(check.Min); ok && float64(length) < low {
-		return n.fail("needs at least %s %s", check.Min, of)
+		return n.fail("has %d %s; the least is %s", length, of, check.Min)
 	}
 	if high, ok := check.bound(check.Max); ok && float64(length) > high {
-		return n.fail("takes at most %s %s, not %s", check.Max, of, fmt.Sprint(length))
+		return n.fail("has %d %s; the most is %s", length, of, check.Max)
 	}
 	return true
 }
