@@ -1,0 +1,57 @@
+// Package gpio reads and writes the lines of a GPIO chip, and counts pulses.
+//
+// A chip is one of the Linux kernel, driven through its character device (GPIO
+// ABI version 2, kernel 5.10 and later), or a simulated one behind a unix
+// socket; README.md has its protocol.
+package gpio
+
+import (
+	"context"
+	"log/slog"
+
+	"fieldmq/drivers"
+)
+
+// Driver speaks to GPIO chips.
+var Driver = drivers.Driver{
+	Name: "gpio",
+	Doc:  "The lines of a GPIO chip: contacts, pulse counters, relays.",
+	New:  func() drivers.Settings { return &Settings{Chip: "/dev/gpiochip0"} },
+}
+
+// Settings is the section of a bus.
+type Settings struct {
+	// Chip is the path, the name or the label of a chip: /dev/gpiochip0,
+	// gpiochip0, pinctrl-bcm2711; or the path of a simulated chip's socket.
+	// Default /dev/gpiochip0.
+	Chip string `yaml:"chip" check:"required"`
+
+	// counts is where counters go on when the bus is opened again.
+	counts map[*drivers.Point]int64
+}
+
+var (
+	_ drivers.Settings = (*Settings)(nil)
+	_ drivers.Checker  = (*Settings)(nil)
+)
+
+// Device returns a device, which has no keys of its own.
+func (s *Settings) Device() drivers.Device { return &Device{} }
+
+// SetCount lets a counter go on from a count, such as that of the last run. It
+// must not be called while the bus is open.
+func (s *Settings) SetCount(p *drivers.Point, count int64) {
+	if s.counts == nil {
+		s.counts = make(map[*drivers.Point]int64)
+	}
+	s.counts[p] = count
+}
+
+// Open opens the chip. Lines are requested when they are first used.
+func (s *Settings) Open(ctx context.Context, log *slog.Logger) (drivers.Bus, error) {
+	c, err := openChip(ctx, s.Chip)
+	if err != nil {
+		return nil, err
+	}
+	return newBus(c, s, log), nil
+}
