@@ -69,3 +69,28 @@ func (f Filter) Match(topic string) bool {
 		filter, topic = filterRest, topicRest
 	}
 }
+
+// sharePrefix is the first level of a shared subscription's filter.
+const sharePrefix = "$share/"
+
+// Split takes the share name off the filter of a shared subscription,
+// "$share/<name>/<filter>"; of any other filter the name is empty.
+func (f Filter) Split() (share string, filter Filter) {
+	rest, shared := strings.CutPrefix(string(f), sharePrefix)
+	if !shared {
+		return "", f
+	}
+	share, after, _ := strings.Cut(rest, "/")
+	return share, Filter(after)
+}
+
+// Subscribable says whether the filter may stand in a SUBSCRIBE: valid, and if
+// it is a shared subscription, with a share name of at least one character
+// without wildcards and a valid filter behind it. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+func (f Filter) Subscribable() bool {
+	if !strings.HasPrefix(string(f), sharePrefix) {
+		return f.Valid()
+	}
+	share, filter := f.Split()
+	return share != "" && !strings.ContainsAny(share, "+#") && ValidString(string(f)) && filter.Valid()
+}

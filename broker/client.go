@@ -1,0 +1,118 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+)
+
+// ErrGone: the session of a client in this process has ended.
+var ErrGone = errors.New("session has ended")
+
+// ConnectOptions say who connects from within the process.
+type ConnectOptions struct {
+	ClientID  string
+	Will      *mqtt.Message // published if the session ends by Drop; nil: none
+	WillDelay time.Duration // how long after that
+}
+
+// Client is a session of this process. It costs no socket and no goroutine.
+// Clients outside cannot take its client id.
+type Client struct {
+	server  *Server
+	session *session
+
+	mu   sync.Mutex
+	gone bool
+}
+
+// Connect opens a session for a client in this process. A client that holds
+// the id is disconnected.
+func (s *Server) Connect(ctx context.Context, o ConnectOptions) (*Client, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &Client{server: s}
+	e := entry{id: o.ClientID, inner: true, holder: c}
+	if o.Will != nil {
+		if !mqtt.ValidTopic(o.Will.Topic) {
+			return nil, fmt.Errorf("connect %q: %q is no topic", o.ClientID, o.Will.Topic)
+		}
+		e.will = &packet.Will{Message: *o.Will, Delay: o.WillDelay}
+		e.expiry = o.WillDelay // or the end of the session would speak at once
+	}
+	session, err := s.enter(e)
+	if err != nil {
+		return nil, fmt.Errorf("connect %q: %w", o.ClientID, err)
+	}
+	c.session = session
+	return c, nil
+}
+
+// Publish publishes messages in the name of the client.
+func (c *Client) Publish(ctx context.Context, messages ...mqtt.Message) error {
+	c.mu.Lock()
+	gone := c.gone
+	c.mu.Unlock()
+	if gone {
+		return ErrGone
+	}
+	return c.server.publish(ctx, c.session, messages)
+}
+
+// Disconnect ends the session in good order: the will is forgotten.
+func (c *Client) Disconnect() { c.end(false) }
+
+// Drop ends the session as a broken connection would: the server publishes the
+// will.
+func (c *Client) Drop() { c.end(true) }
+
+func (c *Client) end(withWill bool) {
+	if c.ended() {
+		c.server.exit(c.session, c, withWill, nil)
+	}
+}
+
+// ended says whether this call is the one that ends the client.
+func (c *Client) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := !c.gone
+	c.gone = true
+	return first
+}
+
+// leave implements holder: another client took the session over.
+func (c *Client) leave(packet.Reason) { c.ended() }
+
+// Publish publishes messages from this process, in order. It fails for a topic
+// that is none, and then publishes nothing. A message's payload is the server's
+// from then on.
+func (s *Server) Publish(ctx context.Context, messages ...mqtt.Message) error {
+	return s.publish(ctx, nil, messages)
+}
+
+func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Message) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i := range messages {
+		if !mqtt.ValidTopic(messages[i].Topic) {
+			return fmt.Errorf("publish: %.80q is no topic", messages[i].Topic)
+		}
+	}
+	k := s.couriers.Get().(*courier)
+	defer s.couriers.Put(k)
+	now := time.Now()
+	for i := range messages {
+		k.carry(messages[i], from, now)
+	}
+	k.flush()
+	k.pub.begin(mqtt.Message{}, now) // the pool keeps no message alive
+	return nil
+}

@@ -1,0 +1,97 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"fieldmq/broker/packet"
+	"fieldmq/configs"
+)
+
+// Config are the limits of a broker. What a client may cost is bounded by them.
+type Config struct {
+	// MaxConnections is the number of clients that may be connected at once.
+	MaxConnections int `yaml:"max_connections"`
+	// ConnectTimeout is how long a client may take for its CONNECT.
+	ConnectTimeout configs.Duration `yaml:"connect_timeout"`
+	// MaxKeepAlive is the longest keep alive; a client of MQTT 5.0 that asks for
+	// more, or for none, is told to use this one. 0s: any is taken.
+	MaxKeepAlive configs.Duration `yaml:"max_keep_alive"`
+	// MaxPacketSize is the size in bytes of the largest packet that a client may
+	// send.
+	MaxPacketSize int `yaml:"max_packet_size"`
+	// ReceiveMaximum is how many messages of QoS 2 a client may have begun to
+	// send and not finished.
+	ReceiveMaximum int `yaml:"receive_maximum"`
+	// MaxInFlight is how many messages of QoS 1 and 2 are under way to a client
+	// before the next has to wait. A client may ask for fewer.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// MaxQueued is how many messages wait for a client that is away or slow.
+	// More are dropped.
+	MaxQueued int `yaml:"max_queued"`
+	// MaxQueuedBytes is how many bytes of payloads and topics wait for a client.
+	MaxQueuedBytes int `yaml:"max_queued_bytes"`
+	// MaxSubscriptions is the number of subscriptions that a client may have.
+	MaxSubscriptions int `yaml:"max_subscriptions"`
+	// MaxTopicAliases is how many topics may be shortened to a number on one
+	// connection, in each direction.
+	MaxTopicAliases int `yaml:"max_topic_aliases"`
+	// MaxSessionExpiry is how long the session of a client that is away is kept
+	// at most, also where a client asks for ever.
+	MaxSessionExpiry configs.Duration `yaml:"max_session_expiry"`
+	// MaxSessions is the number of sessions, those of clients that are away too.
+	MaxSessions int `yaml:"max_sessions"`
+	// MaxRetained is the number of topics with a retained message.
+	MaxRetained int `yaml:"max_retained"`
+}
+
+// Defaults are the limits of a broker on a small machine.
+func Defaults() Config {
+	return Config{
+		MaxConnections:   10_000,
+		ConnectTimeout:   configs.Duration(10 * time.Second),
+		MaxPacketSize:    1 << 20,
+		ReceiveMaximum:   1000,
+		MaxInFlight:      100,
+		MaxQueued:        10_000,
+		MaxQueuedBytes:   16 << 20,
+		MaxSubscriptions: 1000,
+		MaxTopicAliases:  64,
+		MaxSessionExpiry: configs.Duration(30 * 24 * time.Hour),
+		MaxSessions:      20_000,
+		MaxRetained:      100_000,
+	}
+}
+
+// Validate says which limits make no sense.
+func (c *Config) Validate() error {
+	return errors.Join(
+		within("max_connections", c.MaxConnections, 1, 1_000_000),
+		within("max_packet_size", c.MaxPacketSize, 1024, packet.MaxPacket),
+		within("receive_maximum", c.ReceiveMaximum, 1, 65_535),
+		within("max_in_flight", c.MaxInFlight, 1, 65_535),
+		within("max_queued", c.MaxQueued, 1, 10_000_000),
+		within("max_queued_bytes", c.MaxQueuedBytes, 1024, 1<<31-1),
+		within("max_subscriptions", c.MaxSubscriptions, 1, 1_000_000),
+		within("max_topic_aliases", c.MaxTopicAliases, 0, 65_535),
+		within("max_sessions", c.MaxSessions, 1, 10_000_000),
+		within("max_retained", c.MaxRetained, 0, 10_000_000),
+		between("connect_timeout", c.ConnectTimeout, time.Second, time.Hour),
+		between("max_keep_alive", c.MaxKeepAlive, 0, 65_535*time.Second),
+		between("max_session_expiry", c.MaxSessionExpiry, 0, 10*365*24*time.Hour),
+	)
+}
+
+func within(key string, v, low, high int) error {
+	if v < low || v > high {
+		return configs.Bad(key, "%d is not between %d and %d", v, low, high)
+	}
+	return nil
+}
+
+func between(key string, v configs.Duration, low, high time.Duration) error {
+	if v.D() < low || v.D() > high {
+		return configs.Bad(key, "%v is not between %v and %v", v, configs.Duration(low), configs.Duration(high))
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package broker
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"fieldmq/broker/packet"
+)
+
+// conn is a network connection. Its goroutine reads and does all that packets
+// ask for; what it has to say goes onto its line.
+type conn struct {
+	server *Server
+	log    *slog.Logger
+	net    net.Conn
+	reader *packet.Reader
+	line   line
+	peer   Peer
+	heard  atomic.Int64                 // when the client was last heard, in Unix nanoseconds
+	watch  timer                        // connect time-out, then keep alive
+	cause  atomic.Pointer[packet.Error] // why the server ended it, if it did
+
+	// Set by CONNECT, before greeted is.
+	greeted   atomic.Bool // CONNACK is on the line
+	session   *session
+	version   packet.Version
+	keepAlive time.Duration // the client's silence that ends it; 0: any
+	expiry    time.Duration // of the session, as asked for
+	maxPacket int           // what the client takes, in bytes
+	quota     int           // messages in flight to the client
+	aliases   aliases       // of topics to the client; the session's lock guards it
+	known     [][]byte      // topics by the client's alias
+
+	// The reader's own.
+	courier courier
+	in      packet.Publish
+	now     time.Time // of the current batch
+	settled bool      // something in flight was, in this batch
+}
+
+// errDisconnected ends a connection whose client has said good-bye.
+var errDisconnected = errors.New("disconnected by the client")
+
+func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
+	c := &conn{
+		server:  s,
+		log:     s.log.With("remote", nc.RemoteAddr().String()),
+		net:     nc,
+		reader:  packet.NewReader(nc, min(s.cfg.MaxPacketSize, maxConnect)),
+		peer:    Peer{Listener: o.Name, Anonymous: o.Anonymous, Addr: nc.RemoteAddr()},
+		courier: courier{server: s},
+	}
+	c.line.conn, c.line.raw, c.line.spares = nc, rawConn(nc), &s.spares
+	c.line.room.L = &c.line.mu
+	c.line.refill = func() {
+		if c.session != nil {
+			c.session.refill(time.Now())
+		}
+	}
+	c.watch.fire = c.checkAlive
+	return c
+}
+
+// serve reads until the connection ends, and returns when all is cleaned up.
+func (c *conn) serve() {
+	c.heard.Store(time.Now().UnixNano())
+	c.server.timers.set(&c.watch, time.Now().Add(c.server.cfg.ConnectTimeout.D()))
+	err := c.read()
+	c.courier.flush()
+	c.end(err)
+	c.line.end()
+	c.server.timers.stop(&c.watch)
+}
+
+func (c *conn) read() error {
+	for {
+		f, err := c.reader.Next()
+		if err != nil {
+			return err
+		}
+		if c.now.IsZero() {
+			c.now = time.Now()
+			c.heard.Store(c.now.UnixNano())
+		}
+		if err := c.handle(f); err != nil {
+			return err
+		}
+		if !c.reader.Buffered() {
+			c.endBatch()
+		}
+	}
+}
+
+// endBatch sends what the packets of one read have brought about: first to
+// others, then the acknowledgements.
+func (c *conn) endBatch() {
+	c.courier.flush()
+	if c.settled {
+		c.settled = false
+		c.session.refill(c.now)
+	}
+	c.line.flush()
+	c.line.wait()
+	c.now = time.Time{}
+}
+
+// answer puts a packet onto the client's own line; endBatch flushes it.
+func (c *conn) answer(write func([]byte) []byte) {
+	if buf, ok := c.line.begin(false); ok {
+		c.line.commit(write(buf))
+	}
+}
+
+// handle does what one packet asks for.
+func (c *conn) handle(f packet.Frame) error {
+	if own := c.cause.Load(); own != nil {
+		return own // the rest of a batch comes from nobody
+	}
+	if c.session == nil {
+		if f.Type() != packet.CONNECT { // [MQTT-3.1.0-1]
+			return packet.Errorf(packet.ProtocolError, "%v before CONNECT", f.Type())
+		}
+		return c.connect(f)
+	}
+	switch f.Type() {
+	case packet.PUBLISH:
+		return c.receive(f)
+	case packet.PUBACK, packet.PUBREC, packet.PUBREL, packet.PUBCOMP:
+		return c.acknowledge(f)
+	case packet.SUBSCRIBE:
+		return c.subscribe(f)
+	case packet.UNSUBSCRIBE:
+		return c.unsubscribe(f)
+	case packet.PINGREQ: // [MQTT-3.12.4-1]
+		if len(f.Body) > 0 {
+			return packet.Errorf(packet.Malformed, "PINGREQ with a body")
+		}
+		c.answer(func(buf []byte) []byte { return packet.AppendPing(buf, packet.PINGRESP) })
+		return nil
+	case packet.DISCONNECT:
+		return c.disconnect(f)
+	}
+	// A second CONNECT [MQTT-3.1.0-2], AUTH without a method [MQTT-4.12.0-6],
+	// and what only servers send.
+	return packet.Errorf(packet.ProtocolError, "%v from a client that is connected", f.Type())
+}
+
+// acknowledge does what PUBACK, PUBREC, PUBREL and PUBCOMP ask for.
+func (c *conn) acknowledge(f packet.Frame) error {
+	var p packet.Ack
+	if err := p.Decode(c.version, f); err != nil {
+		return err
+	}
+	switch f.Type() {
+	case packet.PUBACK:
+		c.session.acknowledged(c, p.ID)
+		c.settled = true
+	case packet.PUBREC:
+		c.settled = true
+		if answer, with := c.session.receivedBy(c, p.ID, p.Reason); answer {
+			c.ack(packet.PUBREL, p.ID, with)
+		}
+	case packet.PUBREL:
+		if c.session.released(c, p.ID) {
+			c.ack(packet.PUBCOMP, p.ID, packet.Success)
+		} else {
+			c.ack(packet.PUBCOMP, p.ID, packet.IDNotFound)
+		}
+	case packet.PUBCOMP:
+		c.session.completed(c, p.ID)
+		c.settled = true
+	}
+	return nil
+}
+
+func (c *conn) ack(t packet.Type, id uint16, r packet.Reason) {
+	if buf, ok := c.line.begin(false); ok {
+		c.line.commit(packet.AppendAck(buf, c.version, t, id, r))
+	}
+}
+
+// disconnect does what DISCONNECT asks for.
+func (c *conn) disconnect(f packet.Frame) error {
+	var p packet.Disconnect
+	if err := p.Decode(c.version, f); err != nil {
+		return err
+	}
+	expiry := c.expiry
+	if p.Properties.Has(packet.SessionExpiry) {
+		asked := p.Properties.Number(packet.SessionExpiry)
+		if asked != 0 && c.expiry == 0 { // [MQTT-3.14.2-2]
+			return packet.Errorf(packet.ProtocolError, "session expiry set at DISCONNECT")
+		}
+		expiry = c.server.sessionExpiry(asked)
+	}
+	c.server.exit(c.session, c, p.Reason != packet.Success, &expiry) // [MQTT-3.14.4-3]
+	return errDisconnected
+}
+
+// end takes leave of the client and tells the log why.
+func (c *conn) end(err error) {
+	var fault *packet.Error
+	switch own := c.cause.Load(); {
+	case own != nil:
+		fault = own
+	case errors.As(err, &fault):
+		c.leaveFor(fault)
+	case errors.Is(err, io.EOF):
+		err = errors.New("closed by the client")
+	}
+	if fault != nil {
+		err = fault
+	}
+	if c.session == nil {
+		c.log.Debug("connection ended before CONNECT", "reason", err)
+		return
+	}
+	c.server.exit(c.session, c, true, nil)
+	c.log.Info("client disconnected", "reason", err)
+}
+
+// leave implements holder.
+func (c *conn) leave(r packet.Reason) { c.leaveFor(packet.Errorf(r, "ended by the server")) }
+
+// leaveFor ends the connection and tells a client of 5.0 why. [MQTT-4.13.1-1]
+// It does not wait.
+func (c *conn) leaveFor(fault *packet.Error) {
+	c.cause.CompareAndSwap(nil, fault)
+	c.line.close(func(buf []byte) []byte {
+		if c.version == packet.V5 && c.greeted.Load() {
+			buf = packet.AppendDisconnect(buf, c.version, fault.Reason, nil)
+		}
+		return buf
+	})
+}
+
+// checkAlive ends the connection of a client that was silent for too long, and
+// says when to look again. [MQTT-3.1.2-22]
+func (c *conn) checkAlive(now time.Time) time.Time {
+	if !c.greeted.Load() {
+		c.leaveFor(packet.Errorf(packet.KeepAliveTimeout, "no CONNECT in time"))
+		return time.Time{}
+	}
+	if c.keepAlive == 0 {
+		return time.Time{}
+	}
+	if due := time.Unix(0, c.heard.Load()).Add(c.keepAlive); due.After(now) {
+		return due
+	}
+	c.leaveFor(packet.Errorf(packet.KeepAliveTimeout, "silent for %v", c.keepAlive))
+	return time.Time{}
+}

@@ -1,0 +1,154 @@
+package broker
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"fieldmq/broker/packet"
+)
+
+// maxConnect is the size in bytes of the largest CONNECT that is read: one with
+// a will of 64 KiB and names of any length has place.
+const maxConnect = 256 << 10
+
+// connect answers CONNECT.
+func (c *conn) connect(f packet.Frame) error {
+	var p packet.Connect
+	err := p.Decode(f.Body)
+	c.version = p.Version
+	if err == nil {
+		err = c.admit(&p)
+	}
+	if err == nil {
+		err = c.enter(&p)
+	}
+	if err != nil {
+		return c.refuse(&p, err)
+	}
+	return nil
+}
+
+// admit decides whether the client may come in. [MQTT-3.1.4-2]
+func (c *conn) admit(p *packet.Connect) error {
+	if p.Properties.Has(packet.AuthMethod) { // [MQTT-4.12.0-1]
+		return packet.Errorf(packet.BadAuthMethod, "authentication method %.40q", p.Properties.Text(packet.AuthMethod))
+	}
+	if p.ClientID == "" && p.Version == packet.V311 && !p.CleanStart { // 3.1.1 [MQTT-3.1.3-8]
+		return packet.Errorf(packet.ClientIDInvalid, "a session that is kept needs a client identifier")
+	}
+	c.peer.ClientID, c.peer.User = p.ClientID, p.User
+	if r := c.server.Access.Connect(&c.peer, p.Password); r != packet.Success {
+		return packet.Errorf(r, "user %.40q", p.User)
+	}
+	if w := p.Will; w != nil && (reserved(w.Message.Topic) || !c.server.Access.MayPublish(&c.peer, w.Message.Topic)) {
+		return packet.Errorf(packet.NotAuthorized, "will on %.80q", w.Message.Topic)
+	}
+	return nil
+}
+
+// reserved says whether a topic is the server's own to publish to.
+// [MQTT-4.7.2.1]
+func reserved(topic string) bool { return strings.HasPrefix(topic, "$SYS/") }
+
+// enter takes the limits that the client asks for, and its session.
+func (c *conn) enter(p *packet.Connect) error {
+	ack := packet.Connack{}
+	if p.ClientID == "" { // [MQTT-3.1.3-6] [MQTT-3.1.3-7] [MQTT-3.2.2-16]
+		p.ClientID = "auto-" + rand.Text()
+		ack.Properties.SetText(packet.AssignedClientID, p.ClientID)
+	}
+	c.peer.ClientID = p.ClientID
+	c.agree(p, &ack.Properties)
+	e := entry{
+		id: p.ClientID, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
+		greet: func(s *session, present bool) {
+			ack.SessionPresent = present // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+			c.answer(func(buf []byte) []byte { return ack.Append(buf, c.version) })
+			c.session = s
+			c.greeted.Store(true)
+			s.conn = c
+			s.inflight.rewind()
+		},
+	}
+	if _, err := c.server.enter(e); err != nil {
+		return err
+	}
+	c.log = c.log.With("client", p.ClientID)
+	c.log.Info("client connected", "version", int(c.version), "listener", c.peer.Listener)
+	c.reader.SetMax(c.server.cfg.MaxPacketSize)
+	if c.keepAlive > 0 {
+		c.server.timers.set(&c.watch, c.now.Add(c.keepAlive))
+	} else {
+		c.server.timers.stop(&c.watch)
+	}
+	c.settled = true // what waited for the client goes out with CONNACK
+	return nil
+}
+
+// agree settles limits: the client's are obeyed, the server's are told.
+func (c *conn) agree(p *packet.Connect, told *packet.Properties) {
+	cfg := &c.server.cfg
+	in := &p.Properties
+	c.maxPacket = int(min(in.NumberOr(packet.MaximumPacketSize, packet.MaxPacket), packet.MaxPacket))
+	c.quota = min(int(in.NumberOr(packet.ReceiveMaximum, 65_535)), cfg.MaxInFlight) // [MQTT-3.1.2-11.3]
+	c.aliases.limit = min(int(in.Number(packet.TopicAliasMaximum)), cfg.MaxTopicAliases)
+	asked := in.Number(packet.SessionExpiry)
+	if p.Version == packet.V311 && !p.CleanStart {
+		asked = math.MaxUint32 // kept for ever, as far as the server goes
+	}
+	c.expiry = c.server.sessionExpiry(asked)
+	c.agreeKeepAlive(p, told)
+	if p.Version != packet.V5 {
+		return
+	}
+	if c.expiry != seconds(asked) { // [MQTT-3.2.2.3.2]
+		told.SetNumber(packet.SessionExpiry, packet.Seconds(c.expiry))
+	}
+	told.SetNumber(packet.ReceiveMaximum, uint32(cfg.ReceiveMaximum))
+	told.SetNumber(packet.MaximumPacketSize, uint32(cfg.MaxPacketSize))
+	if cfg.MaxTopicAliases > 0 {
+		told.SetNumber(packet.TopicAliasMaximum, uint32(cfg.MaxTopicAliases))
+	}
+}
+
+// agreeKeepAlive starts the watch over a client's silence: one and a half of
+// its keep alive. [MQTT-3.1.2-22] [MQTT-3.2.2-21]
+func (c *conn) agreeKeepAlive(p *packet.Connect, told *packet.Properties) {
+	keep := time.Duration(p.KeepAlive) * time.Second
+	if most := c.server.cfg.MaxKeepAlive.D(); p.Version == packet.V5 && most > 0 && (keep == 0 || keep > most) {
+		keep = most
+		told.SetNumber(packet.ServerKeepAlive, packet.Seconds(most))
+	}
+	c.keepAlive = keep + keep/2
+}
+
+// sessionExpiry is how long a session is kept when the client asks for so many
+// seconds.
+func (s *Server) sessionExpiry(asked uint32) time.Duration {
+	return min(seconds(asked), s.cfg.MaxSessionExpiry.D())
+}
+
+func seconds(n uint32) time.Duration { return time.Duration(n) * time.Second }
+
+// refuse answers a CONNECT that failed, where its version has an answer.
+// [MQTT-3.1.4-1] [MQTT-3.2.2-7]
+func (c *conn) refuse(p *packet.Connect, err error) error {
+	var fault *packet.Error
+	if !errors.As(err, &fault) {
+		return fmt.Errorf("connect: %w", err)
+	}
+	ack := packet.Connack{Reason: fault.Reason}
+	v := p.Version
+	if v > packet.V5 { // a client of the future reads the newest that there is
+		v = packet.V5
+	}
+	if v != 0 {
+		c.answer(func(buf []byte) []byte { return ack.Append(buf, v) })
+	}
+	c.log.Info("client refused", "client", p.ClientID, "user", p.User, "reason", fault)
+	return fault
+}

@@ -1,0 +1,70 @@
+package broker
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+)
+
+// quiet is a log that nobody reads.
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// start runs a server with the limits of cfg on a loopback port until the test
+// ends, and fails the test if it does not end then.
+func start(t testing.TB, cfg Config) (s *Server, addr string) {
+	t.Helper()
+	s = New(cfg, quiet())
+	run(t, func(ctx context.Context) error { return s.Run(ctx) })
+	return s, listen(t, s, ListenerOptions{Name: "test", Anonymous: true})
+}
+
+// listen opens one more listener.
+func listen(t testing.TB, s *Server, o ListenerOptions) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, func(ctx context.Context) error {
+		if o.Path != "" {
+			return s.ServeWebSocket(ctx, l, o)
+		}
+		return s.Serve(ctx, l, o)
+	})
+	return l.Addr().String()
+}
+
+// run runs f until the test ends.
+func run(t testing.TB, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- f(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("does not end")
+		}
+	})
+}
+
+// waitFor waits until something is so.
+func waitFor(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s", what)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package broker
+
+import "fieldmq/broker/mqtt"
+
+// delivery is a message that waits for its turn to go to one client.
+type delivery struct {
+	message *message
+	qos     mqtt.QoS
+	retain  bool
+	replay  bool        // a retained message that a subscription brought
+	ids     []uint32    // subscription identifiers
+	share   mqtt.Filter // of the shared subscription it came by; empty: none
+}
+
+// cost is what the delivery adds to a queue in bytes; a retained message is
+// held by its topic anyway.
+func (d *delivery) cost() int {
+	if d.replay {
+		return 0
+	}
+	return d.message.size()
+}
+
+// queue holds deliveries, first in, first out.
+type queue struct {
+	fifo[delivery]
+	bytes int
+}
+
+func (q *queue) push(d delivery) {
+	q.fifo.push(d)
+	q.bytes += d.cost()
+}
+
+func (q *queue) pop() delivery {
+	d := q.remove(0)
+	q.bytes -= d.cost()
+	return d
+}
+
+func (q *queue) take() []delivery {
+	q.bytes = 0
+	return q.fifo.take()
+}
+
+// cut takes out what stands behind the first n deliveries and returns it.
+func (q *queue) cut(n int) []delivery {
+	tail := append([]delivery{}, q.items[q.head+n:]...)
+	clear(q.items[q.head+n:])
+	q.items = q.items[:q.head+n]
+	for i := range tail {
+		q.bytes -= tail[i].cost()
+	}
+	return tail
+}

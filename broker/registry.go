@@ -1,0 +1,211 @@
+package broker
+
+import (
+	"time"
+
+	"fieldmq/broker/packet"
+)
+
+// entry is a client at the door.
+type entry struct {
+	id     string
+	inner  bool // from this process
+	clean  bool
+	expiry time.Duration
+	will   *packet.Will
+	holder holder
+	// greet is called with the locks of server and session held, before any
+	// message can reach the client.
+	greet func(s *session, present bool)
+}
+
+// enter gives a client its session: the one it had, or a new one. Who holds
+// the session is told to leave. [MQTT-3.1.4-3]
+func (s *Server) enter(e entry) (*session, error) {
+	k := s.couriers.Get().(*courier)
+	defer s.couriers.Put(k)
+	defer k.flush()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.sessions[e.id]
+	if err := s.admit(old, &e); err != nil {
+		return nil, err
+	}
+	if old != nil {
+		if !s.reuse(k, old, &e) {
+			old = nil
+		}
+	}
+	present := old != nil
+	if !present {
+		old = s.create(e.id, e.inner)
+	}
+	old.holder, old.expiry, old.will = e.holder, e.expiry, e.will
+	if !e.inner {
+		s.connected++
+	}
+	if e.greet != nil {
+		old.mu.Lock()
+		e.greet(old, present)
+		old.mu.Unlock()
+	}
+	return old, nil
+}
+
+// admit refuses clients that are too many, and those that would take the name
+// of one in this process.
+func (s *Server) admit(old *session, e *entry) error {
+	switch {
+	case e.id == "":
+		return packet.Errorf(packet.ClientIDInvalid, "no client identifier")
+	case e.inner:
+		return nil
+	case old != nil && old.inner && old.holder != nil:
+		return packet.Errorf(packet.ClientIDInvalid, "client identifier of the gateway itself")
+	case s.connected >= s.cfg.MaxConnections:
+		return packet.Errorf(packet.QuotaExceeded, "%d clients are connected", s.connected)
+	case old == nil && len(s.sessions) >= s.cfg.MaxSessions:
+		return packet.Errorf(packet.QuotaExceeded, "%d sessions", len(s.sessions))
+	}
+	return nil
+}
+
+// reuse clears a session for its next connection and says whether it goes on.
+func (s *Server) reuse(k *courier, old *session, e *entry) bool {
+	ends := e.clean || old.holder != nil && old.expiry == 0
+	if old.holder != nil {
+		// The will of a connection that is taken over is published at once,
+		// unless its delay outlasts it. [MQTT-3.1.3-9]
+		ends := ends || old.will != nil && old.will.Delay == 0
+		s.part(old)
+		if will := old.will; will != nil && ends {
+			old.will = nil
+			k.carry(will.Message, nil, time.Now())
+		}
+	}
+	if ends {
+		s.discard(k, old)
+		return false
+	}
+	s.timers.stop(&old.expire)
+	s.timers.stop(&old.speak)
+	return true
+}
+
+// part takes the holder off its session and tells it to leave.
+func (s *Server) part(old *session) {
+	h := old.holder
+	s.release(old)
+	h.leave(packet.TakenOver)
+}
+
+// release notes that nobody is connected any more.
+func (s *Server) release(old *session) {
+	old.holder = nil
+	if !old.inner {
+		s.connected--
+	}
+	old.mu.Lock()
+	old.conn = nil
+	old.mu.Unlock()
+}
+
+func (s *Server) create(id string, inner bool) *session {
+	n := &session{server: s, id: id, inner: inner}
+	n.expire.fire = func(time.Time) time.Time { s.expired(n); return time.Time{} }
+	n.speak.fire = func(time.Time) time.Time { s.willDue(n); return time.Time{} }
+	s.sessions[id] = n
+	return n
+}
+
+// exit ends a connection: what is to happen to the will and, if expiry is not
+// nil, for how long the session outlives it. Nothing happens if another client
+// has taken the session over.
+func (s *Server) exit(old *session, by holder, withWill bool, expiry *time.Duration) {
+	k := s.couriers.Get().(*courier)
+	defer s.couriers.Put(k)
+	defer k.flush()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old.holder != by {
+		return
+	}
+	s.release(old)
+	if expiry != nil {
+		old.expiry = *expiry
+	}
+	if !withWill { // [MQTT-3.1.2-10]
+		old.will = nil
+	}
+	now := time.Now()
+	if old.will != nil && old.will.Delay == 0 {
+		s.speakWill(k, old, now)
+	}
+	if old.expiry == 0 {
+		s.discard(k, old)
+		return
+	}
+	s.timers.set(&old.expire, now.Add(old.expiry))
+	if old.will != nil && old.will.Delay < old.expiry {
+		s.timers.set(&old.speak, now.Add(old.will.Delay))
+	}
+}
+
+// discard ends a session. A will that still waits is published. [MQTT-3.1.2-8]
+func (s *Server) discard(k *courier, old *session) {
+	s.timers.stop(&old.expire)
+	s.timers.stop(&old.speak)
+	s.speakWill(k, old, time.Now())
+	if s.sessions[old.id] == old {
+		delete(s.sessions, old.id)
+	}
+	old.finish()
+}
+
+// speakWill publishes the will, if there is one.
+func (s *Server) speakWill(k *courier, old *session, now time.Time) {
+	if old.will == nil {
+		return
+	}
+	m := old.will.Message
+	old.will = nil
+	k.carry(m, nil, now)
+}
+
+// willDue is when a will delay has passed. [MQTT-3.1.3-9]
+func (s *Server) willDue(old *session) {
+	s.later(old, func(k *courier) { s.speakWill(k, old, time.Now()) })
+}
+
+// expired is when a session has outlived its connection long enough.
+// [MQTT-3.1.2-23]
+func (s *Server) expired(old *session) {
+	s.later(old, func(k *courier) { s.discard(k, old) })
+}
+
+// later does something to a session whose client is still away.
+func (s *Server) later(old *session, do func(*courier)) {
+	k := s.couriers.Get().(*courier)
+	defer s.couriers.Put(k)
+	defer k.flush()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old.holder == nil && s.sessions[old.id] == old {
+		do(k)
+	}
+}
+
+// finish takes a session out of the tree and empties it.
+func (s *session) finish() {
+	s.mu.Lock()
+	s.gone = true
+	subs := s.subs
+	s.subs = nil
+	s.queue.take()
+	s.inflight.take()
+	s.received = nil
+	s.mu.Unlock()
+	for f := range subs {
+		s.server.tree.Unsubscribe(s, f)
+	}
+}

@@ -1,0 +1,147 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"fieldmq/broker/packet"
+)
+
+// ListenerOptions say how clients come in by one listener.
+type ListenerOptions struct {
+	Name      string   // for logs and access rules, such as its URL
+	Anonymous bool     // clients that nobody knows may come in
+	Path      string   // ServeWebSocket: where in the URL; others are not found
+	Origins   []string // ServeWebSocket: web origins besides the listener's own
+}
+
+// roster is the connections of one listener.
+type roster struct {
+	mu     sync.Mutex
+	empty  sync.Cond
+	conns  map[*conn]struct{}
+	closed bool
+}
+
+func newRoster() *roster {
+	r := &roster{conns: map[*conn]struct{}{}}
+	r.empty.L = &r.mu
+	return r
+}
+
+// add takes a connection in. It fails once the roster is closed.
+func (r *roster) add(c *conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.conns[c] = struct{}{}
+	}
+	return !r.closed
+}
+
+func (r *roster) remove(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, c)
+	if len(r.conns) == 0 {
+		r.empty.Broadcast()
+	}
+}
+
+// wait returns when the roster is empty.
+func (r *roster) wait() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.conns) > 0 {
+		r.empty.Wait()
+	}
+}
+
+// close tells all clients that the server goes, and takes no more.
+func (r *roster) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for c := range r.conns {
+		c.leave(packet.ShuttingDown)
+	}
+}
+
+// Serve serves clients that come by a listener until ctx ends, closes the
+// listener and returns when all its connections have ended, which takes them a
+// moment at most. It fails if the listener does.
+func (s *Server) Serve(ctx context.Context, l net.Listener, o ListenerOptions) error {
+	r := newRoster()
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // ends Accept
+	defer stop()
+	var goroutines sync.WaitGroup
+	err := s.accept(ctx, l, func(nc net.Conn) {
+		goroutines.Go(func() { s.serveConn(nc, o, r) })
+	})
+	_ = l.Close() // it may be closed already
+	r.close()
+	goroutines.Wait()
+	if err != nil {
+		return fmt.Errorf("accept on %s: %w", o.Name, err)
+	}
+	return nil
+}
+
+// accept hands connections over until ctx ends or the listener is closed.
+func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
+	var pause time.Duration
+	for {
+		nc, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = nc.Close() // too late
+			}
+			return nil
+		case err == nil:
+			pause = 0
+			serve(nc)
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default:
+			// Out of descriptors, or the client has gone already: it passes.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.log.Warn("accept", "address", l.Addr(), "error", err)
+			sleep(ctx, pause)
+		}
+	}
+}
+
+// serveConn serves one connection until it ends or the roster is closed.
+func (s *Server) serveConn(nc net.Conn, o ListenerOptions, r *roster) {
+	if s.sockets.Add(1) > int64(s.cfg.MaxConnections)+spareSockets {
+		s.sockets.Add(-1)
+		_ = nc.Close() // one that cannot even be told
+		return
+	}
+	defer s.sockets.Add(-1)
+	c := s.newConn(nc, o)
+	if !r.add(c) {
+		_ = nc.Close() // too late
+		return
+	}
+	defer r.remove(c)
+	c.serve()
+}
+
+// spareSockets is how many connections more than clients there may be, so that
+// one too many is told and not just cut.
+const spareSockets = 64
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

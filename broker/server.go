@@ -1,0 +1,115 @@
+// Package broker is an MQTT server for 3.1.1 and 5.0 over any net.Listener and
+// over WebSocket, for other processes as well as for its own.
+//
+// The way of a message: the goroutine that reads a client's connection decodes
+// it (package packet), finds who wants it (package tree) and appends it to the
+// lines of those who are connected; a line is flushed once a batch. What cannot
+// go out waits in the session's queue. A message costs no wake-up but those of
+// the machines that it goes to, and nobody waits for a client that does not read.
+//
+// Three kinds of locks, taken in this order: the server's (who is there), a
+// session's (what waits for it), a line's (what is being written).
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fieldmq/broker/tree"
+)
+
+// Server is an MQTT server. Access is set before it is used; all methods may
+// be called from many goroutines.
+type Server struct {
+	// Access decides who may do what. NoUsers unless told otherwise.
+	Access Access
+
+	cfg      Config
+	log      *slog.Logger
+	tree     *tree.Tree[*session]
+	retained tree.Retained[*message]
+	timers   *timers
+	spares   sync.Pool // buffers of lines
+	couriers sync.Pool // for those who publish from this process
+	figures  Figures
+	sockets  atomic.Int64 // network connections, before CONNECT too
+
+	mu        sync.Mutex
+	sessions  map[string]*session
+	connected int // sessions of clients outside that are connected
+}
+
+// Figures count what happens in a server.
+type Figures struct {
+	Received atomic.Int64 // PUBLISH packets that came in
+	Dropped  atomic.Int64 // messages that a full queue or a packet limit lost
+	Expired  atomic.Int64 // messages that waited too long
+}
+
+// New makes a server and starts nothing.
+func New(cfg Config, log *slog.Logger) *Server {
+	s := &Server{
+		Access:   NoUsers{},
+		cfg:      cfg,
+		log:      log,
+		tree:     tree.New[*session](),
+		timers:   newTimers(),
+		sessions: map[string]*session{},
+	}
+	s.couriers.New = func() any { return &courier{server: s} }
+	return s
+}
+
+// Figures are the server's counters.
+func (s *Server) Figures() *Figures { return &s.figures }
+
+// sweepEvery is how often retained messages that have expired are removed;
+// nobody is sent one in between either.
+const sweepEvery = 10 * time.Second
+
+// Run keeps the server's time until ctx ends: keep alives, session expiry, will
+// delays, expiry of retained messages.
+func (s *Server) Run(ctx context.Context) error {
+	sweep := &timer{fire: func(now time.Time) time.Time {
+		s.sweep(now)
+		return now.Add(sweepEvery)
+	}}
+	s.timers.set(sweep, time.Now().Add(sweepEvery))
+	defer s.timers.stop(sweep)
+	s.timers.run(ctx)
+	return nil
+}
+
+// sweep removes retained messages that have expired.
+func (s *Server) sweep(now time.Time) {
+	for _, m := range s.retained.Match("#") {
+		if m.expired(now) {
+			s.retained.DeleteIf(m.Topic, func(held *message) bool { return held == m })
+		}
+	}
+}
+
+// retain makes the message the retained one of its topic, or removes that if
+// the payload is empty. [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
+func (s *Server) retain(p *publication) {
+	if len(p.Payload) == 0 {
+		s.retained.Delete(p.Topic)
+		return
+	}
+	if !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
+		s.figures.Dropped.Add(1)
+	}
+}
+
+// mayRetain says whether the topic may hold a retained message, for it does
+// already or there is room.
+func (s *Server) mayRetain(topic string) bool {
+	if s.retained.Len() < s.cfg.MaxRetained {
+		return true
+	}
+	_, held := s.retained.Get(topic)
+	return held
+}

@@ -1,0 +1,194 @@
+package broker
+
+import (
+	"sync"
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+	"fieldmq/broker/tree"
+)
+
+// session is what the broker knows of a client, connected or away.
+// [MQTT-4.1.0-1]
+type session struct {
+	server *Server
+	id     string
+	inner  bool // of a client in this process
+
+	// The server's lock guards these.
+	holder holder // who is connected; nil: the client is away
+	expiry time.Duration
+	will   *packet.Will
+	expire timer // the session's end
+	speak  timer // the will's
+
+	mu       sync.Mutex
+	conn     *conn  // where messages go; nil: they wait
+	inbox    *inbox // of a subscriber in this process
+	gone     bool   // has ended, takes nothing
+	held     bool   // a subscription is fetching retained messages, others wait
+	full     bool   // the queue has overflowed since it was last empty
+	subs     map[mqtt.Filter]struct{}
+	queue    queue
+	inflight inflight
+	received map[uint16]struct{} // QoS 2: between PUBREC and PUBREL [MQTT-4.3.3-10]
+}
+
+// holder is a client's end of a session.
+type holder interface {
+	// leave ends the connection because of r. It does not wait.
+	leave(r packet.Reason)
+}
+
+// online says whether a message would reach the client now.
+func (s *session) online() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn != nil || s.inbox != nil
+}
+
+// offer gives the session a message: onto the line if nothing stands before
+// it, into the queue otherwise. It returns the line if the caller is to flush it.
+func (s *session) offer(p *publication, how *tree.Delivery, share mqtt.Filter, now time.Time) *line {
+	d := delivery{
+		qos:    min(p.QoS, how.QoS),               // [MQTT-3.8.4-8]
+		retain: p.Retain && how.RetainAsPublished, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+		ids:    how.IDs,
+		share:  share,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.conn
+	if c != nil && s.queue.len() == 0 && s.ready(c, d.qos) {
+		if sent, mine := s.send(c, p, &d, now); mine {
+			return &c.line
+		} else if sent {
+			return nil
+		}
+	}
+	if !s.gone && (d.qos > 0 || c != nil || s.inbox != nil) {
+		d.message = p.keep()
+		s.enqueue(d)
+	}
+	return nil
+}
+
+// ready says whether flow control lets a message go. [MQTT-4.9.0-2]
+func (s *session) ready(c *conn, qos mqtt.QoS) bool {
+	return !s.held && s.inflight.unsent == 0 && (qos == 0 || s.inflight.len() < c.quota)
+}
+
+// send puts a message on the line. It fails if the line is full; mine says that
+// the caller is to flush it.
+func (s *session) send(c *conn, p *publication, d *delivery, now time.Time) (sent, mine bool) {
+	if d.qos > 0 {
+		d.message = p.keep()
+	}
+	if len(d.ids) > 0 || c.aliases.limit > 0 {
+		return s.transmit(c, &p.Message, d, p.left(now))
+	}
+	f := p.encoded(c.version, d.qos, d.retain, now)
+	if len(f.bytes) > c.maxPacket { // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+		s.server.figures.Dropped.Add(1)
+		return true, false
+	}
+	buf, ok := c.line.begin(true)
+	if !ok {
+		return false, false
+	}
+	at := len(buf) + f.id
+	buf = append(buf, f.bytes...)
+	if d.qos > 0 {
+		id := s.inflight.add(*d)
+		buf[at], buf[at+1] = byte(id>>8), byte(id)
+	}
+	return true, c.line.commit(buf)
+}
+
+// transmit encodes a message for this client alone and puts it on the line. It
+// fails if the line is full.
+func (s *session) transmit(c *conn, m *mqtt.Message, d *delivery, left uint32) (sent, mine bool) {
+	out := packet.Outgoing{Message: m, QoS: d.qos, Retain: d.retain, Expiry: left, SubscriptionIDs: d.ids}
+	out.ID = s.inflight.next()
+	switch c.publish(&out, &mine) {
+	case lineWasFull:
+		return false, false
+	case published:
+		if d.qos > 0 {
+			s.inflight.add(*d)
+		}
+	}
+	return true, mine
+}
+
+// enqueue lets a message wait, within the limits.
+func (s *session) enqueue(d delivery) {
+	cfg := &s.server.cfg
+	limit, bytes := cfg.MaxQueued, cfg.MaxQueuedBytes-d.cost()
+	if d.replay {
+		limit, bytes = limit+cfg.MaxRetained, cfg.MaxQueuedBytes
+	}
+	if s.queue.len() >= limit || s.queue.bytes > bytes {
+		s.server.figures.Dropped.Add(1)
+		if !s.full {
+			s.full = true
+			s.server.log.Warn("queue full, messages are dropped", "client", s.id, "queued", s.queue.len())
+		}
+		return
+	}
+	s.queue.push(d)
+	if s.inbox != nil {
+		s.inbox.ring()
+	}
+}
+
+// refill moves what waits onto the line as far as it goes, and flushes it.
+func (s *session) refill(now time.Time) {
+	if l := s.moveQueue(now); l != nil {
+		l.flush()
+	}
+}
+
+func (s *session) moveQueue(now time.Time) *line {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.conn
+	if c == nil || s.held {
+		return nil
+	}
+	if !s.resend(c, now) {
+		return &c.line
+	}
+	for s.queue.len() > 0 {
+		d := s.queue.at(0)
+		if d.message.expired(now) { // [MQTT-3.3.2-5]
+			s.server.figures.Expired.Add(1)
+			s.queue.pop()
+			continue
+		}
+		if !s.ready(c, d.qos) {
+			return &c.line
+		}
+		if sent, _ := s.transmit(c, &d.message.Message, d, d.message.left(now)); !sent {
+			return &c.line
+		}
+		s.queue.pop()
+	}
+	s.full = false
+	return &c.line
+}
+
+// resend repeats what was under way when the last connection ended, in order.
+// [MQTT-4.4.0-1] [MQTT-4.6.0-1]
+func (s *session) resend(c *conn, now time.Time) (done bool) {
+	in := &s.inflight
+	for in.unsent > 0 {
+		i := in.len() - in.unsent
+		if i >= c.quota || !c.repeat(in.at(i), now) {
+			return false
+		}
+		in.unsent--
+	}
+	return true
+}

@@ -1,0 +1,160 @@
+package broker
+
+import (
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+	"fieldmq/broker/tree"
+)
+
+// subscribe adds a subscription to a filter that is Subscribable, and queues
+// the retained messages that it brings if they are wanted.
+//
+// While retained messages are gathered the session holds new ones back, so
+// that an old value never comes after a newer one; nobody else waits for it.
+func (s *session) subscribe(f mqtt.Filter, o tree.Options, retained bool) {
+	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return
+	}
+	s.tree().Subscribe(s, f, o)
+	s.held = retained
+	mark := s.queue.len()
+	s.mu.Unlock()
+	if retained {
+		s.replay(mark, s.server.retained.Match(f), o)
+	}
+}
+
+func (s *session) tree() *tree.Tree[*session] { return s.server.tree }
+
+// replay queues retained messages behind the first mark deliveries.
+func (s *session) replay(mark int, messages []*message, o tree.Options) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	if s.gone {
+		return
+	}
+	later := s.queue.cut(mark)
+	for _, m := range messages {
+		if m.expired(now) {
+			continue
+		}
+		d := delivery{message: m, qos: min(m.QoS, o.QoS), retain: true, replay: true}
+		if o.ID != 0 {
+			d.ids = []uint32{o.ID}
+		}
+		s.enqueue(d)
+	}
+	for _, d := range later {
+		s.queue.push(d)
+	}
+	if s.inbox != nil {
+		s.inbox.ring()
+	}
+}
+
+// subscribe answers SUBSCRIBE.
+func (c *conn) subscribe(f packet.Frame) error {
+	var p packet.Subscribe
+	if err := p.Decode(c.version, f.Body); err != nil {
+		return err
+	}
+	reasons := make([]packet.Reason, len(p.Subscriptions))
+	wanted := make([]bool, len(p.Subscriptions))
+	for i := range p.Subscriptions {
+		sub := &p.Subscriptions[i]
+		share, _ := sub.Filter.Split()
+		if share != "" && sub.NoLocal { // [MQTT-3.8.3-4]
+			return packet.Errorf(packet.ProtocolError, "no local on a shared subscription")
+		}
+		reasons[i], wanted[i] = c.accept(sub, share != "")
+	}
+	// SUBACK goes first, although the standard does not ask for it.
+	c.answer(func(buf []byte) []byte { return packet.AppendSuback(buf, c.version, packet.SUBACK, p.ID, reasons) })
+	for i := range p.Subscriptions {
+		if !reasons[i].Failed() {
+			sub := &p.Subscriptions[i]
+			o := tree.Options{
+				QoS: sub.QoS, NoLocal: sub.NoLocal, RetainAsPublished: sub.RetainAsPublished, ID: p.SubscriptionID(),
+			}
+			c.session.subscribe(sub.Filter, o, wanted[i])
+		}
+	}
+	c.session.refill(c.now)
+	return nil
+}
+
+// accept decides on one subscription: the reason code to answer, and whether
+// retained messages are to be sent.
+func (c *conn) accept(sub *packet.Subscription, shared bool) (r packet.Reason, retained bool) {
+	if !sub.Filter.Subscribable() { // [MQTT-4.7.1-1] [MQTT-4.8.2-1]
+		return packet.FilterInvalid, false
+	}
+	if !c.server.Access.MaySubscribe(&c.peer, sub.Filter) {
+		return packet.NotAuthorized, false
+	}
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c {
+		return packet.TakenOver, false
+	}
+	known, ok := s.note(sub.Filter)
+	if !ok {
+		return packet.QuotaExceeded, false
+	}
+	// [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; never for shared ones.
+	retained = !shared && (sub.Retain == packet.SendRetained || sub.Retain == packet.SendRetainedIfNew && !known)
+	return packet.Reason(sub.QoS), retained
+}
+
+// note notes a filter in the session, whose lock is held. A client outside may
+// have so many only.
+func (s *session) note(f mqtt.Filter) (known, ok bool) {
+	if _, known = s.subs[f]; known {
+		return true, true
+	}
+	if !s.inner && len(s.subs) >= s.server.cfg.MaxSubscriptions {
+		return false, false
+	}
+	if s.subs == nil {
+		s.subs = map[mqtt.Filter]struct{}{}
+	}
+	s.subs[f] = struct{}{}
+	return false, true
+}
+
+// unsubscribe answers UNSUBSCRIBE. [MQTT-3.10.4-4]
+func (c *conn) unsubscribe(f packet.Frame) error {
+	var p packet.Unsubscribe
+	if err := p.Decode(c.version, f.Body); err != nil {
+		return err
+	}
+	reasons := make([]packet.Reason, len(p.Filters))
+	for i, filter := range p.Filters {
+		reasons[i] = c.session.unsubscribe(c, filter)
+	}
+	c.answer(func(buf []byte) []byte { return packet.AppendSuback(buf, c.version, packet.UNSUBACK, p.ID, reasons) })
+	return nil
+}
+
+func (s *session) unsubscribe(c *conn, f mqtt.Filter) packet.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c {
+		return packet.TakenOver
+	}
+	if !f.Subscribable() {
+		return packet.FilterInvalid
+	}
+	if !s.tree().Unsubscribe(s, f) {
+		return packet.NoSubscription
+	}
+	delete(s.subs, f)
+	return packet.Success
+}

@@ -1,0 +1,164 @@
+package tree
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"fieldmq/broker/mqtt"
+)
+
+// Retained holds one M for each topic. The zero value is ready.
+type Retained[M any] struct {
+	mu     sync.RWMutex
+	root   branch[M]
+	topics map[string]*branch[M] // of those that hold something
+}
+
+// branch is one level of topic names.
+type branch[M any] struct {
+	parent   *branch[M]
+	level    string
+	children map[string]*branch[M]
+	topic    string // empty: holds nothing
+	value    M
+}
+
+// Len is the number of topics that hold something.
+func (r *Retained[M]) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.topics)
+}
+
+// Get returns what the topic holds.
+func (r *Retained[M]) Get(topic string) (v M, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if b := r.topics[topic]; b != nil {
+		return b.value, true
+	}
+	return v, false
+}
+
+// Put keeps v as what the topic holds, but refuses a topic that would be one
+// more than limit.
+func (r *Retained[M]) Put(topic string, v M, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.topics[topic]
+	if b == nil {
+		if len(r.topics) >= limit {
+			return false
+		}
+		b = r.grow(topic)
+	}
+	b.value = v
+	return true
+}
+
+func (r *Retained[M]) grow(topic string) *branch[M] {
+	b := &r.root
+	for rest, more := topic, true; more; {
+		var level string
+		level, rest, more = strings.Cut(rest, "/")
+		b = b.child(level)
+	}
+	b.topic = topic
+	if r.topics == nil {
+		r.topics = map[string]*branch[M]{}
+	}
+	r.topics[topic] = b
+	return b
+}
+
+func (b *branch[M]) child(level string) *branch[M] {
+	c := b.children[level]
+	if c == nil {
+		c = &branch[M]{parent: b, level: level}
+		if b.children == nil {
+			b.children = map[string]*branch[M]{}
+		}
+		b.children[level] = c
+	}
+	return c
+}
+
+// Delete empties the topic.
+func (r *Retained[M]) Delete(topic string) {
+	r.DeleteIf(topic, func(M) bool { return true })
+}
+
+// DeleteIf empties the topic if what it holds is so.
+func (r *Retained[M]) DeleteIf(topic string, is func(M) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.topics[topic]
+	if b == nil || !is(b.value) {
+		return
+	}
+	delete(r.topics, topic)
+	var none M
+	b.topic, b.value = "", none
+	for b.parent != nil && b.topic == "" && len(b.children) == 0 {
+		delete(b.parent.children, b.level)
+		b = b.parent
+	}
+}
+
+// Match returns what the topics that a filter takes hold, in order of topics.
+func (r *Retained[M]) Match(f mqtt.Filter) []M {
+	var found []*branch[M]
+	take := func(b *branch[M]) { found = append(found, b) }
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.root.match(string(f), true, take)
+	slices.SortFunc(found, func(a, b *branch[M]) int { return strings.Compare(a.topic, b.topic) })
+	values := make([]M, len(found))
+	for i, b := range found {
+		values[i] = b.value
+	}
+	return values
+}
+
+// match takes what is below b. Wildcards of the first level do not take "$"
+// topics. [MQTT-4.7.2-1]
+func (b *branch[M]) match(filter string, first bool, take func(*branch[M])) {
+	level, rest, more := strings.Cut(filter, "/")
+	switch level {
+	case "#":
+		b.all(first, take)
+	case "+":
+		for name, c := range b.children {
+			if !first || !strings.HasPrefix(name, "$") {
+				c.next(rest, more, take)
+			}
+		}
+	default:
+		if c := b.children[level]; c != nil {
+			c.next(rest, more, take)
+		}
+	}
+}
+
+// next goes on with the rest of a filter whose level was b's.
+func (b *branch[M]) next(rest string, more bool, take func(*branch[M])) {
+	switch {
+	case more:
+		b.match(rest, false, take)
+	case b.topic != "":
+		take(b)
+	}
+}
+
+// all takes b and all below it. [MQTT-4.7.1-2]
+func (b *branch[M]) all(first bool, take func(*branch[M])) {
+	if b.topic != "" {
+		take(b)
+	}
+	for name, c := range b.children {
+		if !first || !strings.HasPrefix(name, "$") {
+			c.all(false, take)
+		}
+	}
+}

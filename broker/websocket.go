@@ -1,0 +1,159 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// ServeWebSocket is Serve for MQTT over WebSocket, on the path of the options.
+func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerOptions) error {
+	r := newRoster()
+	mux := http.NewServeMux()
+	mux.Handle(o.Path, s.upgrade(o, r))
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: s.cfg.ConnectTimeout.D(),
+		IdleTimeout:       s.cfg.ConnectTimeout.D(),
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // ends Serve below
+	defer stop()
+	err := server.Serve(l)
+	_ = server.Close() // connections that were not upgraded
+	r.close()
+	r.wait()
+	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve WebSocket on %s: %w", o.Name, err)
+}
+
+// Handler upgrades requests to MQTT over WebSocket, for those who serve HTTP
+// themselves. Its connections end with ctx; a request lasts as long as its
+// connection.
+func (s *Server) Handler(ctx context.Context, o ListenerOptions) http.Handler {
+	r := newRoster()
+	context.AfterFunc(ctx, r.close)
+	return s.upgrade(o, r)
+}
+
+func (s *Server) upgrade(o ListenerOptions, r *roster) http.Handler {
+	options := &websocket.AcceptOptions{
+		Subprotocols:   []string{"mqtt"}, // [MQTT-6.0.0-3]
+		OriginPatterns: o.Origins,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ws, err := websocket.Accept(w, req, options)
+		if err != nil { // the client was told
+			s.log.Debug("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "error", err)
+			return
+		}
+		defer ws.CloseNow()         //nolint:errcheck // it is closed already, or there is nobody left to tell
+		if ws.Subprotocol() == "" { // [MQTT-6.0.0-3]
+			_ = ws.Close(websocket.StatusPolicyViolation, "sub-protocol mqtt is missing")
+			return
+		}
+		// A reader takes messages in pieces, so their size needs no limit; the
+		// size of packets has one.
+		ws.SetReadLimit(-1)
+		s.serveConn(newWebConn(ws, req), o, r)
+	})
+}
+
+// webConn is a WebSocket as a net.Conn: a stream whose borders between
+// messages mean nothing. [MQTT-6.0.0-2]
+type webConn struct {
+	ws     *websocket.Conn
+	ctx    context.Context // of all reads and writes; the interface has none
+	cancel context.CancelFunc
+	addrs  [2]net.Addr // local, remote
+	in     io.Reader   // the message that is being read
+}
+
+var _ net.Conn = (*webConn)(nil)
+
+func newWebConn(ws *websocket.Conn, req *http.Request) *webConn {
+	c := &webConn{ws: ws}
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(req.Context()))
+	local, _ := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	c.addrs = [2]net.Addr{local, webAddr(req.RemoteAddr)}
+	return c
+}
+
+// Read fails at a message that is not binary. [MQTT-6.0.0-1]
+func (c *webConn) Read(p []byte) (int, error) {
+	for {
+		if c.in == nil {
+			kind, in, err := c.ws.Reader(c.ctx)
+			if err != nil {
+				return 0, streamError(err)
+			}
+			if kind != websocket.MessageBinary {
+				return 0, errors.New("WebSocket message that is not binary")
+			}
+			c.in = in
+		}
+		n, err := c.in.Read(p)
+		if errors.Is(err, io.EOF) {
+			c.in, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, streamError(err)
+		}
+	}
+}
+
+// streamError says of a connection that was closed in good order that it ended.
+func streamError(err error) error {
+	switch websocket.CloseStatus(err) {
+	case websocket.StatusNormalClosure, websocket.StatusGoingAway:
+		return io.EOF
+	}
+	return err
+}
+
+// Write sends one binary message.
+func (c *webConn) Write(p []byte) (int, error) {
+	if err := c.ws.Write(c.ctx, websocket.MessageBinary, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Close does not wait for the peer to agree.
+func (c *webConn) Close() error {
+	c.cancel()
+	return c.ws.CloseNow()
+}
+
+func (c *webConn) LocalAddr() net.Addr  { return c.addrs[0] }
+func (c *webConn) RemoteAddr() net.Addr { return c.addrs[1] }
+
+// SetDeadline closes the connection at the time, which is what the end of a
+// deadline does to a WebSocket anyway.
+func (c *webConn) SetDeadline(t time.Time) error {
+	timer := time.AfterFunc(time.Until(t), c.cancel)
+	context.AfterFunc(c.ctx, func() { timer.Stop() })
+	return nil
+}
+
+// SetReadDeadline is SetDeadline.
+func (c *webConn) SetReadDeadline(t time.Time) error { return c.SetDeadline(t) }
+
+// SetWriteDeadline is SetDeadline.
+func (c *webConn) SetWriteDeadline(t time.Time) error { return c.SetDeadline(t) }
+
+// webAddr is the remote address as HTTP has it.
+type webAddr string
+
+func (webAddr) Network() string  { return "tcp" }
+func (a webAddr) String() string { return string(a) }
