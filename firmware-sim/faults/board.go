@@ -46,11 +46,11 @@ func (b *Board) Apply(text string) error {
 		}
 		return nil
 	}
-	return apply(name, f, targets)
+	return damage(name, f, targets)
 }
 
-// apply breaks those who can have the fault, at least one of them.
-func apply(name string, f Fault, targets []*Source) error {
+// damage breaks those who can have the fault, at least one of them.
+func damage(name string, f Fault, targets []*Source) error {
 	done := false
 	for _, s := range targets {
 		if slices.Contains(s.kinds, f.Kind) {

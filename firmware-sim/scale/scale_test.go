@@ -1,0 +1,39 @@
+package scale
+
+import (
+	"regexp"
+	"testing"
+	"time"
+)
+
+var form = regexp.MustCompile(`^(ST|US),GS,[+-]\d{4}\.\d\d kg\r\n$`)
+
+func TestEveryLineHasTheFormOfTheScale(t *testing.T) {
+	for seed := range uint64(10) {
+		for at := time.Duration(0); at < 10*time.Minute; at += 130 * time.Millisecond {
+			if line := weighing(seed, at); !form.Match(line) {
+				t.Fatalf("after %v: %q", at, line)
+			}
+		}
+	}
+}
+
+func TestScaleIsStableOnceTheLoadLies(t *testing.T) {
+	moved, loads := false, map[string]bool{}
+	for number := range time.Duration(6) {
+		first := string(weighing(1, number*turn+moving))
+		last := string(weighing(1, number*turn+turn-1))
+		if first != last || first[:2] != "ST" {
+			t.Errorf("load %d: %q becomes %q", number, first, last)
+		}
+		loads[last] = true
+		a, b := string(weighing(1, number*turn+time.Second)), string(weighing(1, number*turn+2*time.Second))
+		if a[:2] != "US" || b[:2] != "US" {
+			t.Errorf("load %d does not move: %q, %q", number, a, b)
+		}
+		moved = moved || a != b
+	}
+	if !moved || len(loads) < 4 {
+		t.Errorf("hardly anything moves: %v", loads)
+	}
+}
