@@ -58,9 +58,6 @@ type text struct{}
 
 // encode mends what is no UTF-8, because the payload is declared to be. [MQTT-3.3.2-4]
 func (text) encode(b []byte, raw drivers.Value) ([]byte, error) {
-	if raw.Kind() == drivers.KindNone {
-		return b, drivers.ErrNoValue
-	}
 	return append(b, strings.ToValidUTF8(raw.String(), "\uFFFD")...), nil
 }
 

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"encoding/json"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -50,6 +51,8 @@ func TestValuesReadAsPeopleWriteThem(t *testing.T) {
 		{i, scaled(10, 0), drivers.Int(-5), "-50"},
 		{i, scaled(1e12, 0), drivers.Int(3), "3000000000000"},
 		{i, scaled(1e-12, 0), drivers.Int(3), "0.000000000003"},
+		{i, scaled(1.2345678901234567e-12, 0), drivers.Int(1), "1.23456789012346e-12"},
+		{i, rounded(1.2345678901234567e-12, 0, 12), drivers.Int(1), "0.000000000001"},
 		{i, scaled(0.1, -273.15), drivers.Int(2945), "21.35"},
 		{i, scaled(1.0/3, 0), drivers.Int(3), "0.9999999999999999"},
 		{i, rounded(1.0/3, 0, 2), drivers.Int(3), "1"},
@@ -91,6 +94,7 @@ func TestTextsBecomeRawValues(t *testing.T) {
 		r.Write.Limits = Limits{Min: ptr(30.0), Max: ptr(85.0), Step: ptr(0.5)}
 	}
 	offGrid := func(r *Rule) { r.Scale, r.Write.Limits = 0.1, Limits{Max: ptr(84.96)} }
+	odd := func(r *Rule) { r.Write.Limits = Limits{Min: ptr(1.0), Step: ptr(5.0)} }
 	words := func(r *Rule) { r.Enum = Enum{0: "off", 1: "heating", 2: "fault"} }
 	for _, c := range []struct {
 		kind   drivers.Kind
@@ -125,8 +129,11 @@ func TestTextsBecomeRawValues(t *testing.T) {
 		{kind: i, change: limited, text: "30.5", want: drivers.Int(305)},
 		{kind: i, change: limited, text: "85.5", err: "85.5 is above the maximum 85"},
 		{kind: i, change: limited, text: "29.9", err: "29.9 is below the minimum 30"},
-		{kind: i, change: limited, text: "60.3", err: "60.3 is off the step of 0.5"},
+		{kind: i, change: limited, text: "60.3", err: "60.3 is off the step of 0.5, counted from 30"},
+		{kind: i, change: odd, text: "6", want: drivers.Int(6)},
+		{kind: i, change: odd, text: "5", err: "5 is off the step of 5, counted from 1"},
 		{kind: i, change: offGrid, text: "84.96", err: "rounded to what the device holds, 85 is above the maximum 84.96"},
+		{kind: f, change: func(r *Rule) { r.Write.Limits.Step = ptr(0.5) }, text: "0.7", err: "0.7 is off the step of 0.5"},
 		{kind: f, text: "21.4", want: drivers.Float(21.4)},
 		{kind: f, change: scaled(0.1, 0), text: "2.14", want: drivers.Float(21.4)},
 		{kind: f, change: scaled(0.1, 0), text: "1.7e308", err: `"1.7e308" is too large`},
@@ -139,7 +146,7 @@ func TestTextsBecomeRawValues(t *testing.T) {
 		{kind: b, text: "2", err: `"2" is neither true nor false`},
 		{kind: b, change: func(r *Rule) { r.Invert = true }, text: "on", want: drivers.Bool(false)},
 		{kind: i, change: words, text: "heating", want: drivers.Int(1)},
-		{kind: i, change: words, text: "off", want: drivers.Int(0)},
+		{kind: i, change: words, text: " off\n", want: drivers.Int(0)},
 		{kind: i, change: words, text: "hot", err: `"hot" is none of off, heating, fault`},
 		{kind: drivers.KindText, text: " as it is ", want: drivers.Text(" as it is ")},
 		{kind: drivers.KindText, text: "\xff", err: "the text is no UTF-8"},
@@ -259,4 +266,35 @@ func TestSinglePrecisionLosesNothing(t *testing.T) {
 func exp10(n int) int64 {
 	p, _ := shift(1, n)
 	return p
+}
+
+func FuzzNumber(f *testing.F) {
+	f.Add(0.1, 0.0, int64(214), 21.4, 1, "21.4")
+	f.Add(1.2345678901234567e-12, -1e12, int64(math.MaxInt64), 1e300, -1, "1e-400")
+	f.Add(-1e12, 0.1, int64(math.MinInt64), -1e-300, 12, "-0")
+	f.Fuzz(func(t *testing.T, scale, offset float64, raw int64, float float64, round int, text string) {
+		r := NewRule(DefaultReporting())
+		r.Scale, r.Offset = scale, offset
+		if round >= 0 {
+			r.Round = &round
+		}
+		if r.Validate() != nil {
+			return
+		}
+		for _, c := range []struct {
+			kind drivers.Kind
+			raw  drivers.Value
+		}{{drivers.KindInt, drivers.Int(raw)}, {drivers.KindInt, drivers.Uint(uint64(raw))}, {drivers.KindFloat, drivers.Float(float)}} {
+			codec := newCodec(c.kind, &r)
+			got, err := codec.encode(nil, c.raw)
+			if err == nil && !json.Valid(got) {
+				t.Errorf("%v * %v + %v is printed %q", c.raw, scale, offset, got)
+			}
+			if value, err := codec.decode(text); err == nil {
+				if _, err := codec.encode(nil, value); err != nil {
+					t.Errorf("%q becomes %v, which has no text: %v", text, value, err)
+				}
+			}
+		}
+	})
 }

@@ -118,7 +118,7 @@ func (c *compiler) checkName(d *device, p *drivers.Point) {
 	switch {
 	case !validName(p.Name):
 		c.bad(d, p, "", "%s is no name of a point: write a-z, 0-9, - and _, and begin with a letter or digit", quote(p.Name))
-	case Reserved(p.Name):
+	case reserved(p.Name):
 		c.bad(d, p, "", "%s is a name that the gateway uses itself", p.Name)
 	case d.byName[p.Name] != nil:
 		c.bad(d, p, "", "there are two points %s", p.Name)
@@ -136,6 +136,16 @@ func (c *compiler) checkRule(d *device, e Entry) {
 	c.invalid(d, e.Point, "write.", e.Rule.Write.Limits.Validate())
 	if len(c.faults) == before {
 		c.checkKind(d, e)
+		c.checkExpire(d, e)
+	}
+}
+
+// checkExpire finds values that are gone before they are read again.
+func (c *compiler) checkExpire(d *device, e Entry) {
+	span := e.Rule.Expire
+	if span > 0 && time.Duration(span) <= e.Every && e.Rule.Reporting.Validate() == nil {
+		c.bad(d, e.Point, "expire", "%v is not longer than the %v after which the point is read again",
+			span, configs.Duration(e.Every))
 	}
 }
 

@@ -69,6 +69,8 @@ func TestFaultsOfNamesAndPlaces(t *testing.T) {
 	readOnly.Point.At = &place{kind: drivers.KindInt, readOnly: true}
 	stranger := boiler()
 	stranger.ID = "Boiler"
+	slow := entry("flow", drivers.KindInt, func(r *Rule) { r.Expire = Expiry(5 * time.Minute) })
+	slow.Every = 10 * time.Minute
 	hasty := boiler(entry("flow", drivers.KindInt, func(r *Rule) { r.Expire = 1 }))
 	hasty.Reporting.Expire = 1
 	i := drivers.KindInt
@@ -77,6 +79,7 @@ func TestFaultsOfNamesAndPlaces(t *testing.T) {
 		want    string
 	}{
 		{[]Device{boiler(readOnly)}, "boiler.flow.write: unit 2 holding 101 cannot be written"},
+		{[]Device{boiler(slow)}, "boiler.flow.expire: 5m is not longer than the 10m after which the point is read again"},
 		{[]Device{hasty}, "boiler.expire: 1ns is shorter than a second, which MQTT counts in"},
 		{[]Device{boiler(), boiler()}, "boiler: there are two devices boiler"},
 		{[]Device{stranger}, `Boiler: "Boiler" is no id: write a-z, 0-9, - and _, and begin with a letter or digit`},

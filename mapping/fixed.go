@@ -12,22 +12,19 @@ import (
 type fixed struct {
 	mul, add, cut int64
 	places        int  // decimals of a tick after rounding
-	ok            bool // the integers hold scale and offset
+	ok            bool // 64 bits hold all of these, and a one with so many decimals
 }
 
 func newFixed(scale, offset float64, round int) fixed {
 	mul, scalePlaces := decimal(scale)
 	add, offsetPlaces := decimal(offset)
 	places := max(scalePlaces, offsetPlaces)
-	f := fixed{cut: 1, places: places}
-	var mulOK, addOK bool
-	f.mul, mulOK = shift(mul, places-scalePlaces)
-	f.add, addOK = shift(add, places-offsetPlaces)
-	f.ok = mulOK && addOK
+	mul, mulOK := shift(mul, places-scalePlaces)
+	add, addOK := shift(add, places-offsetPlaces)
+	_, placesOK := shift(1, places)
+	f := fixed{mul: mul, add: add, cut: 1, places: places, ok: mulOK && addOK && placesOK}
 	if round >= 0 && round < places {
-		var cutOK bool
-		f.cut, cutOK = shift(1, places-round)
-		f.ok = f.ok && cutOK
+		f.cut, _ = shift(1, places-round)
 		f.places = round
 	}
 	return f
@@ -76,7 +73,8 @@ func shift(n int64, places int) (shifted int64, ok bool) {
 	return n, true
 }
 
-// appendTicks appends ticks as a decimal number in its fewest digits.
+// appendTicks appends ticks as a decimal number in its fewest digits; there are
+// at most 18 places.
 func appendTicks(b []byte, ticks int64, places int) []byte {
 	if places == 0 {
 		return strconv.AppendInt(b, ticks, 10)
@@ -85,7 +83,7 @@ func appendTicks(b []byte, ticks int64, places int) []byte {
 		b = append(b, '-')
 		ticks = -ticks
 	}
-	one, _ := shift(1, places) // a tick has no more places than ticks have digits
+	one, _ := shift(1, places)
 	from := len(b)
 	b = strconv.AppendInt(b, ticks/one, 10)
 	point := len(b)

@@ -44,12 +44,13 @@ func (l *limits) check(value *big.Rat) error {
 	if l.step == nil {
 		return nil
 	}
-	steps := new(big.Rat).Set(value)
+	from, counted := new(big.Rat), ""
 	if l.min != nil {
-		steps.Sub(steps, l.min)
+		from, counted = l.min, ", counted from "+decimals(l.min)
 	}
+	steps := new(big.Rat).Sub(value, from)
 	if !steps.Quo(steps, l.step).IsInt() {
-		return fmt.Errorf("%s is off the step of %s", decimals(value), decimals(l.step))
+		return fmt.Errorf("%s is off the step of %s%s", decimals(value), decimals(l.step), counted)
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ const (
 
 // Messages is what there is to say about new samples: values that moved or whose
 // heartbeat is due, each on its own topic, and then one state for each device
-// that has news. A value is only ever repeated because a sample of this batch
-// says it again.
+// that has news. A value is only ever repeated because a sample that was not
+// known yet says it again.
 //
 // now is the time of the call, which heartbeats are counted by; it may be later
 // than that of the samples. The slice is valid until the next call; payloads and

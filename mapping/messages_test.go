@@ -205,6 +205,15 @@ func TestForgottenDeviceSaysAllAgain(t *testing.T) {
 		`device/boiler/state {"ts":1795209372123,"flow":21.4,"errors":{"mode":"refused"}}`)
 }
 
+func TestForgottenDeviceRepeatsItsErrorsWithoutHeartbeat(t *testing.T) {
+	b := newBench(t, boiler(entry("flow", drivers.KindInt, func(r *Rule) { r.Heartbeat = 0 })))
+	b.hears(b.bad("flow", drivers.ErrRefused))
+	b.Forget("boiler")
+	b.now = b.now.Add(time.Second)
+	expect(t, b.hears(b.bad("flow", drivers.ErrRefused)),
+		`device/boiler/state {"ts":1795209373123,"errors":{"flow":"refused"}}`)
+}
+
 func TestOneStateADeviceABatch(t *testing.T) {
 	other := boiler(entry("level", drivers.KindInt, nil))
 	other.ID = "tank"
@@ -264,6 +273,7 @@ func TestStrangeSamplesBecomeErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			expect(t, b.hears(b.good(c.point, c.value)),
 				`device/boiler/state {"ts":1795209372123,"errors":{"`+c.point+`":"`+c.want+`"}}`)
+			expect(t, b.hears(b.good(c.point, c.value)))
 		})
 	}
 }

@@ -108,7 +108,7 @@ func (r Rule) validateTopic() error {
 		return configs.Bad("topic", "%s is no topic name", quote(r.Topic))
 	case strings.HasPrefix(r.Topic, "$"):
 		return configs.Bad("topic", "%s begins with $, which is the broker's", quote(r.Topic))
-	case strings.HasPrefix(r.Topic, root) && Reserved(r.Topic[strings.LastIndexByte(r.Topic, '/')+1:]):
+	case strings.HasPrefix(r.Topic, root) && reserved(r.Topic[strings.LastIndexByte(r.Topic, '/')+1:]):
 		return configs.Bad("topic", "%s is a topic of the gateway itself", quote(r.Topic))
 	}
 	return nil

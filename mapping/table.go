@@ -110,14 +110,14 @@ func (t *Table) Clear(device string) []mqtt.Message {
 		return nil
 	}
 	var messages []mqtt.Message
-	clear := func(topic string) {
+	empty := func(topic string) {
 		messages = append(messages, mqtt.Message{Topic: topic, QoS: mqtt.AtLeastOnce, Retain: true})
 	}
 	for _, suffix := range []string{status, info, state, health} {
-		clear(root + d.ID + suffix)
+		empty(root + d.ID + suffix)
 	}
 	for _, p := range d.points {
-		clear(p.topic)
+		empty(p.topic)
 	}
 	return messages
 }

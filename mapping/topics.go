@@ -26,8 +26,8 @@ func own() []string {
 	return []string{status, info, state, health, event, set, get, reply, shadow}
 }
 
-// Reserved says whether a name is taken by the gateway and cannot be a point's.
-func Reserved(name string) bool {
+// reserved says whether a name is taken by the gateway and cannot be a point's.
+func reserved(name string) bool {
 	for _, suffix := range own() {
 		if suffix[1:] == name {
 			return true
