@@ -53,9 +53,17 @@ func Parse(file string, text []byte, lookupEnv func(string) (string, bool)) *Doc
 		fields:  map[reflect.Type][]Field{},
 	}
 	d.root = &Node{doc: d, broken: true, place: place{1, 1}}
-	if content := d.load(text); content != nil {
-		d.root = d.build(content, nil, "")
+	content := d.load(text)
+	if content == nil {
+		return d
 	}
+	root := d.build(content, nil, "")
+	if d.nodes > mostNodes {
+		d.faults = nil
+		d.fault(place{}, "", fmt.Sprintf("the file is too large: more than %d values, counting each alias in full", mostNodes))
+		return d
+	}
+	d.root = root
 	return d
 }
 

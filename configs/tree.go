@@ -37,7 +37,7 @@ func (d *Document) build(y *yaml.Node, parent *Node, name string) *Node {
 	case n.depth > mostDepth:
 		n.refuse("nested too deeply")
 	case d.nodes > mostNodes:
-		n.tooLarge()
+		n.broken = true // Parse says why
 	case y.Style&yaml.TaggedStyle != 0:
 		n.refuse("tags such as %s are not understood; delete it", y.Tag)
 	case y.Kind == yaml.MappingNode:
@@ -58,15 +58,6 @@ func (n *Node) refuse(format string, args ...any) {
 	n.broken = true
 	n.kind = max(n.kind, Scalar)
 	n.doc.fault(n.place, n.Path(), fmt.Sprintf(format, args...))
-}
-
-// tooLarge says once that the file is beyond all bounds.
-func (n *Node) tooLarge() {
-	n.broken = true
-	n.kind = Scalar
-	if n.doc.nodes == mostNodes+1 {
-		n.refuse("the file is too large: more than %d values, counting each alias in full", mostNodes)
-	}
 }
 
 func (n *Node) buildItems(y *yaml.Node) {
