@@ -113,19 +113,27 @@ func (c *Cable) Close() error {
 // Read waits for bytes and returns them once the wire would have carried
 // them. A program that closes the port and opens it again goes unnoticed.
 func (c *Cable) Read(p []byte) (int, error) {
+	n, _, err := c.read(p)
+	return n, err
+}
+
+// read is Read and says when the last byte was off the wire. Who goes on
+// counting from there does not add up how late each wait returned.
+func (c *Cable) read(p []byte) (n int, last time.Time, err error) {
 	for {
 		end, err := c.plugged()
 		if err != nil {
-			return 0, err
+			return 0, last, err
 		}
 		n, err := receive(end, p)
 		if errors.Is(err, os.ErrClosed) {
 			continue // unplugged, or closed, which plugged will say
 		}
 		if err != nil {
-			return 0, err
+			return 0, last, err
 		}
-		return n, c.wait(time.Now().Add(time.Duration(n) * character(end)))
+		last = time.Now().Add(time.Duration(n) * character(end))
+		return n, last, c.wait(last)
 	}
 }
 
@@ -133,22 +141,23 @@ func (c *Cable) Read(p []byte) (int, error) {
 // reading until p is full or nothing came for the gap, which may depend on the
 // time that one character takes.
 func (c *Cable) ReadBurst(p []byte, gap func(character time.Duration) time.Duration) (int, error) {
-	n, err := c.Read(p)
+	n, last, err := c.read(p)
 	for err == nil && n < len(p) {
-		end, err := c.plugged()
-		if err != nil {
-			return n, err
+		end, err := c.current()
+		if end == nil {
+			return n, err // pulled out, which ends the burst, or closed
 		}
 		one := character(end)
-		if err := c.wait(time.Now().Add(gap(one))); err != nil {
+		if err := c.wait(last.Add(gap(one))); err != nil {
 			return n, err
 		}
 		more, err := poll(end, p[n:])
 		if more == 0 || err != nil {
-			return n, nil // an end that was pulled out ends the burst, too
+			return n, nil // the next read meets the error again
 		}
 		n += more
-		if err := c.wait(time.Now().Add(time.Duration(more) * one)); err != nil {
+		last = time.Now().Add(time.Duration(more) * one)
+		if err := c.wait(last); err != nil {
 			return n, err
 		}
 	}

@@ -85,28 +85,28 @@ func (m *Meter) Write(modbus.Table, uint16, []uint16) error { return modbus.Ille
 // registers is the whole map at this instant.
 func (m *Meter) registers() []uint16 {
 	t := m.elapsed()
-	w := make([]uint16, end)
-	put := func(address int, v float64) { copy(w[address:], words.Float32(v)) }
-	var real, apparent, reactive, energy float64
+	registers := make([]uint16, end)
+	put := func(address int, v float64) { copy(registers[address:], words.Float32(v)) }
+	var active, apparent, reactive, energy float64
 	for i, p := range m.phases {
-		u, active, factor := p.volts.At(t), p.watts.At(t), p.factor.At(t)
-		total := active / factor
-		idle := math.Sqrt(total*total - active*active)
+		u, w, factor := p.volts.At(t), p.watts.At(t), p.factor.At(t)
+		va := w / factor
+		q := math.Sqrt(va*va - w*w)
 		put(volts+2*i, u)
-		put(amps+2*i, total/u)
-		put(watts+2*i, active)
-		put(voltAmperes+2*i, total)
-		put(vars+2*i, idle)
+		put(amps+2*i, va/u)
+		put(watts+2*i, w)
+		put(voltAmperes+2*i, va)
+		put(vars+2*i, q)
 		put(powerFactor+2*i, factor)
-		real, apparent, reactive = real+active, apparent+total, reactive+idle
+		active, apparent, reactive = active+w, apparent+va, reactive+q
 		energy += p.watts.Sum(t) / 1000
 	}
-	put(totalWatts, real)
+	put(totalWatts, active)
 	put(totalVA, apparent)
 	put(totalVars, reactive)
-	put(totalFactor, real/apparent)
+	put(totalFactor, active/apparent)
 	put(frequency, m.hertz.At(t))
 	put(importEnergy, meterReading+energy)
 	put(exportEnergy, 0)
-	return w
+	return registers
 }

@@ -34,8 +34,13 @@ type Options struct {
 	Buses []Bus
 }
 
-// DefaultSpeed makes a day last twelve minutes.
-const DefaultSpeed = 120
+const (
+	// DefaultSpeed makes a day last twelve minutes.
+	DefaultSpeed = 120
+	// fastest lets a day pass in less than a second, and the devices' time
+	// not overflow for a day.
+	fastest = 100_000
+)
 
 // Port is where a bus is to be found.
 type Port struct {
@@ -70,6 +75,9 @@ type bus struct {
 func New(o Options) (*Plant, error) {
 	if o.Speed == 0 {
 		o.Speed = DefaultSpeed
+	}
+	if !(o.Speed > 0 && o.Speed <= fastest) {
+		return nil, fmt.Errorf("a speed of %v is not above 0 and up to %v", o.Speed, float64(fastest))
 	}
 	p := &Plant{seed: o.Seed, dir: o.Dir, board: faults.NewBoard(o.Seed), elapsed: signal.Clock(o.Speed)}
 	err := p.makeDir()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -354,6 +355,14 @@ func TestImpossibleDescriptionsAreRefused(t *testing.T) {
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Errorf("%s: left behind %v", k.name, left)
+		}
+	}
+}
+
+func TestImpossibleSpeedsAreRefused(t *testing.T) {
+	for _, speed := range []float64{-1, math.NaN(), math.Inf(1), 1e9} {
+		if _, err := New(Options{Dir: folder(t), Speed: speed}); err == nil {
+			t.Errorf("%v passes", speed)
 		}
 	}
 }
