@@ -79,9 +79,9 @@ func endsRead(t *testing.T, b Bench) {
 }
 
 func endsWaiting(t *testing.T, b Bench) {
-	bus := open(t, b.Patient)
+	bus := open(t, b.Settings)
 	ctx := cancelled(t, 50*time.Millisecond)
-	soon(t, "Read whose context ended", func() { bus.Read(ctx, b.Silent) })
+	soon(t, "Read whose context ended", func() { bus.Read(ctx, b.Waiting) })
 	good(t, b, read(t, bus, b.Points))
 }
 

@@ -1,0 +1,98 @@
+package modbus
+
+import (
+	"errors"
+
+	"fieldmq/configs"
+	"fieldmq/drivers"
+)
+
+// Limits of one request. (APS 6.1 to 6.12)
+const (
+	maxReadRegisters  = 125
+	maxReadCoils      = 2000
+	maxWriteRegisters = 123
+	maxWriteCoils     = 1968
+)
+
+// Defaults are the keys that a bus hands to its devices.
+type Defaults struct {
+	// Timeout is how long a device may take to begin its answer; the time
+	// on the wire comes on top. Default 500ms on a serial line, 2s on TCP.
+	Timeout configs.Duration `yaml:"timeout"`
+	// Order is the order of the bytes of a value: ABCD (as the standard has
+	// it), CDAB (low word first), BADC (bytes swapped), DCBA (both). Default
+	// ABCD.
+	Order Order `yaml:"order"`
+	// MaxRegisters is the number of registers that the device takes in one
+	// request, 1 to 125. Default 125.
+	MaxRegisters int `yaml:"max_registers"`
+	// MaxCoils is the number of coils or discrete inputs that the device
+	// takes in one request, 1 to 2000. Default 2000.
+	MaxCoils int `yaml:"max_coils"`
+}
+
+func (d *Defaults) validate() error {
+	var faults []error
+	if d.Timeout <= 0 {
+		faults = append(faults, configs.Bad("timeout", "must be longer than 0"))
+	}
+	if d.MaxRegisters < 1 || d.MaxRegisters > maxReadRegisters {
+		faults = append(faults, configs.Bad("max_registers", "%d is not from 1 to %d", d.MaxRegisters, maxReadRegisters))
+	}
+	if d.MaxCoils < 1 || d.MaxCoils > maxReadCoils {
+		faults = append(faults, configs.Bad("max_coils", "%d is not from 1 to %d", d.MaxCoils, maxReadCoils))
+	}
+	return errors.Join(faults...)
+}
+
+// Device is the driver's part of the section of a device.
+type Device struct {
+	// Unit is the unit id, the device's address on the bus: 1 to 247 on a
+	// serial line, 0 to 255 on TCP. Required on a serial line; default 1 on
+	// TCP.
+	Unit     int `yaml:"unit"`
+	Defaults `yaml:",inline"`
+	// Holes are registers or coils that the device must not be asked for,
+	// such as 100-110 or 57: points on both sides are read apart. Default
+	// none; holes that a device refuses are found by themselves.
+	Holes []Range `yaml:"holes"`
+	// WriteMultiple writes single values with function codes 15 and 16 too,
+	// for devices that do not know 5 and 6. Default false.
+	WriteMultiple bool `yaml:"write_multiple"`
+
+	serial bool // behind a serial line
+}
+
+var _ drivers.Device = (*Device)(nil)
+
+// Address is an empty point of the device.
+func (d *Device) Address() drivers.Address {
+	return &Address{Order: d.Order, device: d}
+}
+
+// Validate finds the faults of the device's own keys.
+func (d *Device) Validate() error {
+	return errors.Join(d.validateUnit(), d.Defaults.validate())
+}
+
+// validateUnit: MSL 2.2 has 0 for broadcasts and reserves 248 to 255.
+func (d *Device) validateUnit() error {
+	switch {
+	case d.serial && d.Unit == 0:
+		return configs.Bad("unit", "is missing: give the unit id of the device, 1 to 247 (0 speaks to all at once, and none answers)")
+	case d.serial && (d.Unit < 1 || d.Unit > 247):
+		return configs.Bad("unit", "%d is not from 1 to 247", d.Unit)
+	case d.Unit < 0 || d.Unit > 255:
+		return configs.Bad("unit", "%d is not from 0 to 255", d.Unit)
+	}
+	return nil
+}
+
+// most is how much of a table the device takes in one read.
+func (d *Device) most(t Table) int {
+	if t.Bits() {
+		return d.MaxCoils
+	}
+	return d.MaxRegisters
+}

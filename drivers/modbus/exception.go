@@ -1,0 +1,83 @@
+package modbus
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/goburrow/modbus"
+
+	"fieldmq/drivers"
+)
+
+// Exception is the exception code of an answer: the device understood that it
+// was asked, and declined. (APS 7)
+type Exception byte
+
+// Those that decide what to do next.
+const (
+	illegalFunction = Exception(modbus.ExceptionCodeIllegalFunction)
+	acknowledge     = Exception(modbus.ExceptionCodeAcknowledge)
+)
+
+// Error is the name that the standard has for the code.
+func (e Exception) Error() string {
+	switch e {
+	case modbus.ExceptionCodeIllegalFunction:
+		return "illegal function"
+	case modbus.ExceptionCodeIllegalDataAddress:
+		return "illegal data address"
+	case modbus.ExceptionCodeIllegalDataValue:
+		return "illegal data value"
+	case modbus.ExceptionCodeServerDeviceFailure:
+		return "device failure"
+	case modbus.ExceptionCodeAcknowledge:
+		return "device is still at work"
+	case modbus.ExceptionCodeServerDeviceBusy:
+		return "device busy"
+	case modbus.ExceptionCodeMemoryParityError:
+		return "memory parity error"
+	case modbus.ExceptionCodeGatewayPathUnavailable:
+		return "gateway path unavailable"
+	case modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond:
+		return "no answer behind the gateway"
+	}
+	return fmt.Sprintf("exception code %d", byte(e))
+}
+
+// Is makes the exceptions of a gateway box that cannot reach a device read as
+// that device's silence, and all others as its refusal.
+func (e Exception) Is(target error) bool {
+	if e.unreachable() {
+		return target == drivers.ErrOffline
+	}
+	return target == drivers.ErrRefused
+}
+
+func (e Exception) unreachable() bool {
+	return e == modbus.ExceptionCodeGatewayPathUnavailable ||
+		e == modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond
+}
+
+// passing says whether the same request may succeed a moment later.
+func (e Exception) passing() bool {
+	return e == modbus.ExceptionCodeAcknowledge || e == modbus.ExceptionCodeServerDeviceBusy
+}
+
+// lasting says whether the device will give the same answer again: it does not
+// have the function, the registers, or so many of them. Some say "failure"
+// when they mean "no such register".
+func (e Exception) lasting() bool {
+	return modbus.ExceptionCodeIllegalFunction <= e && e <= modbus.ExceptionCodeServerDeviceFailure
+}
+
+// damaged is an answer that noise made unreadable. Nothing was understood, so
+// the device counts as offline if it goes on.
+type damaged struct{}
+
+func (damaged) Error() string        { return "damaged answer" }
+func (damaged) Is(target error) bool { return target == drivers.ErrOffline }
+
+// silent says whether a device that failed so would do so again at once.
+func silent(err error) bool {
+	return errors.Is(err, drivers.ErrOffline) && err != (damaged{})
+}

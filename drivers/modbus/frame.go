@@ -1,0 +1,52 @@
+package modbus
+
+import "github.com/goburrow/modbus"
+
+// Sizes in bytes of RTU frames. (MSL 2.5.1)
+const (
+	rtuOverhead = 3 // unit id and CRC around a PDU
+	rtuLongest  = 256
+)
+
+// frame is an answer that was found among the bytes of a line.
+type frame struct {
+	answer     *pdu // its data lies in the bytes that were searched
+	start, end int
+}
+
+// find looks for the answer to a request among received bytes, at any place:
+// noise and foreign frames before it are skipped. Unit, function, length, what
+// a write repeats, and the CRC must be right. begun says that the unit has
+// started to answer, so that silence from here on means a damaged answer.
+func find(received []byte, unit byte, request *pdu, packager modbus.Packager) (f frame, begun, ok bool) {
+	for i := 0; i+1 < len(received); i++ {
+		if received[i] != unit {
+			continue
+		}
+		n := frameLen(request, received[i+1])
+		if n == 0 {
+			continue
+		}
+		begun = true
+		if i+n > len(received) {
+			continue // incomplete, or noise that looks like a beginning
+		}
+		answer, err := packager.Decode(received[i : i+n]) // checks the CRC
+		if err == nil && answers(request, answer) {
+			return frame{answer, i, i + n}, true, true
+		}
+	}
+	return frame{}, begun, false
+}
+
+// frameLen is the length of the frame that answers a request with a function
+// code, 0 if none does.
+func frameLen(request *pdu, function byte) int {
+	switch function {
+	case request.FunctionCode:
+		return answerLen(request) + rtuOverhead
+	case request.FunctionCode | failed:
+		return 2 + rtuOverhead
+	}
+	return 0
+}

@@ -1,0 +1,134 @@
+package modbus
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"fieldmq/drivers"
+)
+
+// Request is one read of a plan.
+type Request struct {
+	Unit   byte
+	Table  Table
+	First  int   // register or bit
+	Count  int   // registers or bits
+	Points []int // the places of the points in the slice that was planned
+}
+
+// cost says how long a read occupies the bus.
+type cost struct {
+	request time.Duration // whatever is read
+	byte    time.Duration // for each byte of data
+}
+
+func (c cost) of(t Table, count int) time.Duration {
+	if t.Bits() {
+		return c.request + c.byte*time.Duration((count+7)/8)
+	}
+	return c.request + c.byte*time.Duration(2*count)
+}
+
+// item is a point that is to be planned.
+type item struct {
+	index      int
+	table      Table
+	first, end int
+}
+
+// planner joins the points of one device into the reads that take the least
+// time: a gap is read along where that costs less than another request.
+type planner struct {
+	device *Device
+	cost   cost
+	known  *lessons
+}
+
+// plan returns the reads by table and register. Points that are known to be
+// refused get reads of their own.
+func (p planner) plan(points []*drivers.Point) []Request {
+	var joined, alone []item
+	for i, point := range points {
+		a := at(point)
+		it := item{i, a.Table(), a.First(), a.end()}
+		if p.known.refused(place{it.table, it.first, it.end}) {
+			alone = append(alone, it)
+		} else {
+			joined = append(joined, it)
+		}
+	}
+	slices.SortStableFunc(joined, func(a, b item) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.first, b.first), cmp.Compare(a.end, b.end))
+	})
+	var requests []Request
+	for len(joined) > 0 {
+		n := 1
+		for n < len(joined) && joined[n].table == joined[0].table {
+			n++
+		}
+		requests = append(requests, p.shortest(joined[:n])...)
+		joined = joined[n:]
+	}
+	for _, it := range alone {
+		requests = append(requests, p.request([]item{it}))
+	}
+	return requests
+}
+
+// shortest cuts the sorted items of one table at the cheapest places: the
+// shortest path from the first item to behind the last, where a read of the
+// items i to j-1 is a way from i to j.
+func (p planner) shortest(items []item) []Request {
+	most := p.device.most(items[0].table)
+	apart := p.apart(items)
+	best := make([]time.Duration, len(items)+1) // time of the first j items
+	from := make([]int, len(items)+1)           // where their last read begins
+	for j := 1; j <= len(items); j++ {
+		end := 0
+		for i := j - 1; i >= 0; i-- {
+			end = max(end, items[i].end)
+			count := end - items[i].first
+			if i < j-1 && (count > most || apart[i+1]) {
+				break
+			}
+			if t := best[i] + p.cost.of(items[i].table, count); i == j-1 || t < best[j] {
+				best[j], from[j] = t, i
+			}
+		}
+	}
+	var requests []Request
+	for j := len(items); j > 0; j = from[j] {
+		requests = append(requests, p.request(items[from[j]:j]))
+	}
+	slices.Reverse(requests)
+	return requests
+}
+
+// apart says of each item whether the gap before it must not be read.
+func (p planner) apart(items []item) []bool {
+	apart := make([]bool, len(items))
+	end := items[0].end
+	for i, it := range items[1:] {
+		apart[i+1] = p.known.apart(gap{it.table, end, it.first}) ||
+			slices.ContainsFunc(p.device.Holes, func(r Range) bool { return r.meets(end, it.first) })
+		end = max(end, it.end)
+	}
+	return apart
+}
+
+func (p planner) request(items []item) Request {
+	r := Request{
+		Unit:   byte(p.device.Unit),
+		Table:  items[0].table,
+		First:  items[0].first,
+		Points: make([]int, len(items)),
+	}
+	end := 0
+	for i, it := range items {
+		r.Points[i] = it.index
+		end = max(end, it.end)
+	}
+	r.Count = end - r.First
+	return r
+}
