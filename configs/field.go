@@ -88,7 +88,18 @@ func parseCheck(t reflect.Type, sf reflect.StructField) Check {
 func (c Check) each() Check { return Check{OneOf: c.OneOf, Name: c.Name} }
 
 // bound is a bound as a number; it fails where there is none.
-func (c Check) bound(text string) (float64, bool) {
+func (c Check) bound(text string) (f float64, ok bool) {
+	if text == "" {
+		return 0, false
+	}
 	f, err := strconv.ParseFloat(text, 64)
-	return f, err == nil
+	must(err)
+	return f, true
+}
+
+// must panics for a bound that is not written like a value of its field.
+func must(err error) {
+	if err != nil {
+		panic("configs: bound of a check: " + err.Error())
+	}
 }

@@ -83,11 +83,25 @@ func IntegerBounds(t reflect.Type, check Check) (low, high Integer) {
 		low = Integer{negative: true, magnitude: 1 << (bits - 1)}
 		high.magnitude = 1<<(bits-1) - 1
 	}
-	if i, err := parseInteger(check.Min); err == nil {
-		low = i
+	least, most := low, high
+	if check.Min != "" {
+		low = bound(check.Min, least, most)
 	}
-	if i, err := parseInteger(check.Max); err == nil {
-		high = i
+	if check.Max != "" {
+		high = bound(check.Max, least, most)
 	}
 	return low, high
+}
+
+// bound reads a bound; what the type cannot hold on this machine is cut.
+func bound(text string, least, most Integer) Integer {
+	i, err := parseInteger(text)
+	must(err)
+	switch {
+	case i.less(least):
+		return least
+	case most.less(i):
+		return most
+	}
+	return i
 }

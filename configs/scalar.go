@@ -70,13 +70,11 @@ func (n *Node) storeText(v reflect.Value, check Check) bool {
 	if err != nil {
 		return n.fail("%s", err)
 	}
-	if fresh.CanInt() {
-		if low, err := fromText(v, check.Min); check.Min != "" && err == nil && fresh.Int() < low.Int() {
-			return n.fail("%s is less than %s", n.text, check.Min)
-		}
-		if high, err := fromText(v, check.Max); check.Max != "" && err == nil && fresh.Int() > high.Int() {
-			return n.fail("%s is more than %s", n.text, check.Max)
-		}
+	if check.Min != "" && fresh.Int() < textBound(v, check.Min) {
+		return n.fail("%s is less than %s", n.text, check.Min)
+	}
+	if check.Max != "" && fresh.Int() > textBound(v, check.Max) {
+		return n.fail("%s is more than %s", n.text, check.Max)
 	}
 	v.Set(fresh)
 	return true
@@ -88,6 +86,13 @@ func fromText(v reflect.Value, text string) (reflect.Value, error) {
 	fresh.Elem().Set(v)
 	err := fresh.Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 	return fresh.Elem(), err
+}
+
+// textBound is a bound in the text of a type of integer.
+func textBound(v reflect.Value, text string) int64 {
+	bound, err := fromText(v, text)
+	must(err)
+	return bound.Int()
 }
 
 func (n *Node) storeInteger(v reflect.Value, check Check) bool {

@@ -229,6 +229,15 @@ type odd struct {
 	Strange chan int `yaml:"strange"`
 }
 
+type mystery struct {
+	// Shy tells nobody what it takes.
+	Shy shy `yaml:"shy"`
+}
+
+type shy struct{}
+
+func (s *shy) UnmarshalConfig(*configs.Node) {}
+
 func TestWhatCannotBeDescribedIsAnError(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
@@ -236,6 +245,7 @@ func TestWhatCannotBeDescribedIsAnError(t *testing.T) {
 	}{
 		{"a field without comment", "gen_test.mute.Silent has no comment", gen.Section{Structs: []any{&mute{}}}},
 		{"a field of a strange type", "cannot describe a field of type chan int", gen.Section{Structs: []any{&odd{}}}},
+		{"a type that reads itself", "gen_test.shy reads itself", gen.Section{Structs: []any{&mystery{}}}},
 		{"sections that nobody described", "the key buses has no Section", gen.Section{Structs: []any{&site{}}}},
 		{"sections that are not there", "no field of type configs.Sections has the key nothing",
 			gen.Section{Structs: []any{&bus{}}, Sections: []gen.Section{{Key: "nothing"}}}},

@@ -90,19 +90,21 @@ func (m *model) shape(v reflect.Value, check configs.Check) shape {
 		return shape{kind: anything}
 	}
 	v = fill(v)
-	switch value := v.Interface().(type) {
-	case configs.Sections:
+	switch value := v.Addr().Interface().(type) {
+	case *configs.Sections:
 		return shape{kind: named, check: check}
-	case configs.Secret:
+	case *configs.Secret:
 		return shape{kind: secret}
-	case configs.Duration:
+	case *configs.Duration:
 		return shape{kind: span, check: check}
-	case configs.Size:
+	case *configs.Size:
 		return shape{kind: size, check: check}
 	case configs.Union:
 		return m.union(value.ConfigForms(), check)
-	}
-	if reflect.PointerTo(v.Type()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+	case configs.Unmarshaler:
+		m.errs = append(m.errs, fmt.Errorf("%v reads itself and needs a method ConfigForms that says what", v.Type()))
+		return shape{}
+	case encoding.TextUnmarshaler:
 		return shape{kind: text}
 	}
 	return m.plain(v, check)
