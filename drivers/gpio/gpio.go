@@ -24,7 +24,7 @@ type Settings struct {
 	// Chip is the path, the name or the label of a chip: /dev/gpiochip0,
 	// gpiochip0, pinctrl-bcm2711; or the path of a simulated chip's socket.
 	// Default /dev/gpiochip0.
-	Chip string `yaml:"chip" check:"required"`
+	Chip string `yaml:"chip"`
 
 	// counts is where counters go on when the bus is opened again.
 	counts map[*drivers.Point]int64
