@@ -20,8 +20,13 @@ type branch[M any] struct {
 	parent   *branch[M]
 	level    string
 	children map[string]*branch[M]
-	topic    string // empty: holds nothing
-	value    M
+	holding[M]
+}
+
+// holding is what a topic holds; an empty topic says that it is nothing.
+type holding[M any] struct {
+	topic string
+	value M
 }
 
 // Len is the number of topics that hold something.
@@ -98,8 +103,7 @@ func (r *Retained[M]) DeleteIf(topic string, is func(M) bool) {
 		return
 	}
 	delete(r.topics, topic)
-	var none M
-	b.topic, b.value = "", none
+	b.holding = holding[M]{}
 	for b.parent != nil && b.topic == "" && len(b.children) == 0 {
 		delete(b.parent.children, b.level)
 		b = b.parent
@@ -108,17 +112,20 @@ func (r *Retained[M]) DeleteIf(topic string, is func(M) bool) {
 
 // Match returns what the topics that a filter takes hold, in order of topics.
 func (r *Retained[M]) Match(f mqtt.Filter) []M {
-	var found []*branch[M]
-	take := func(b *branch[M]) { found = append(found, b) }
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	r.root.match(string(f), true, take)
-	slices.SortFunc(found, func(a, b *branch[M]) int { return strings.Compare(a.topic, b.topic) })
+	found := r.find(f)
+	slices.SortFunc(found, func(a, b holding[M]) int { return strings.Compare(a.topic, b.topic) })
 	values := make([]M, len(found))
-	for i, b := range found {
-		values[i] = b.value
+	for i := range found {
+		values[i] = found[i].value
 	}
 	return values
+}
+
+func (r *Retained[M]) find(f mqtt.Filter) (found []holding[M]) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.root.match(string(f), true, func(b *branch[M]) { found = append(found, b.holding) })
+	return found
 }
 
 // match takes what is below b. Wildcards of the first level do not take "$"
