@@ -1,14 +1,11 @@
 package line
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"go.bug.st/serial"
-
-	"fieldmq/configs"
 )
 
 // Settings is how a serial line is opened. It is embedded in the sections of
@@ -16,42 +13,21 @@ import (
 type Settings struct {
 	// Port is the device file of the line: /dev/ttyUSB0, or better
 	// /dev/serial/by-id/..., which survives replugging. Required.
-	Port string `yaml:"port"`
+	Port string `yaml:"port" check:"required"`
 	// Baud is the speed in bits a second, the same for all devices on the
 	// line. Default 9600.
-	Baud int `yaml:"baud"`
+	Baud int `yaml:"baud" check:"min=50,max=4000000"`
 	// Parity is even, odd or none. Default none.
 	Parity Parity `yaml:"parity"`
 	// DataBits is the number of bits of a character, 5 to 8. Default 8.
-	DataBits int `yaml:"data_bits"`
+	DataBits int `yaml:"data_bits" check:"min=5,max=8"`
 	// StopBits is 1 or 2. Default 1.
-	StopBits int `yaml:"stop_bits"`
+	StopBits int `yaml:"stop_bits" check:"min=1,max=2"`
 }
 
 // Defaults is a line at 9600 8N1 whose port is still to be named.
 func Defaults() Settings {
 	return Settings{Baud: 9600, DataBits: 8, StopBits: 1}
-}
-
-// Bounds of the baud rate: what Linux drivers know at least in part.
-const minBaud, maxBaud = 50, 4_000_000
-
-// Validate finds all faults of the settings; nothing is opened.
-func (s *Settings) Validate() error {
-	var faults []error
-	if s.Port == "" {
-		faults = append(faults, configs.Bad("port", "is missing: name the serial port, such as /dev/ttyUSB0"))
-	}
-	if s.Baud < minBaud || s.Baud > maxBaud {
-		faults = append(faults, configs.Bad("baud", "%d is not from %d to %d", s.Baud, minBaud, maxBaud))
-	}
-	if s.DataBits < 5 || s.DataBits > 8 {
-		faults = append(faults, configs.Bad("data_bits", "%d is not 5, 6, 7 or 8", s.DataBits))
-	}
-	if s.StopBits != 1 && s.StopBits != 2 {
-		faults = append(faults, configs.Bad("stop_bits", "%d is not 1 or 2", s.StopBits))
-	}
-	return errors.Join(faults...)
 }
 
 // Bits is the length of one character on the wire in bits, start bit, parity
@@ -110,6 +86,9 @@ func (p *Parity) UnmarshalText(text []byte) error {
 	}
 	return fmt.Errorf("%q is not even, odd or none", text)
 }
+
+// ConfigForms are the words to choose from.
+func (Parity) ConfigForms() []any { return []any{"none", "even", "odd"} }
 
 // MarshalText writes String.
 func (p Parity) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

@@ -1,8 +1,11 @@
 package line
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"fieldmq/configs"
 )
 
 func TestSettingsKnowTheTimeOfACharacter(t *testing.T) {
@@ -25,21 +28,27 @@ func TestSettingsKnowTheTimeOfACharacter(t *testing.T) {
 			if s.Bits() != tt.bits || s.Char() != tt.char || s.String() != tt.text {
 				t.Errorf("got %d bits, %v, %s", s.Bits(), s.Char(), s.String())
 			}
-			if err := s.Validate(); err != nil {
-				t.Errorf("refused: %v", err)
-			}
 		})
 	}
 }
 
-func TestValidateFindsEveryFault(t *testing.T) {
-	s := Settings{Baud: 7, DataBits: 9, StopBits: 3}
-	want := `port: is missing: name the serial port, such as /dev/ttyUSB0
-baud: 7 is not from 50 to 4000000
-data_bits: 9 is not 5, 6, 7 or 8
-stop_bits: 3 is not 1 or 2`
-	if err := s.Validate(); err == nil || err.Error() != want {
-		t.Errorf("got %v", err)
+func TestEveryFaultOfALineIsFound(t *testing.T) {
+	doc := configs.Parse("line.yaml", []byte("baud: 7\ndata_bits: 9\nstop_bits: 3\nparity: evn\n"), nil)
+	s := Defaults()
+	doc.Root().Decode(&s)
+	var got []string
+	for _, f := range doc.Faults() {
+		got = append(got, f.Path+": "+f.Text)
+	}
+	want := []string{
+		"port: is missing",
+		"baud: 7 is not within 50 to 4000000",
+		"data_bits: 9 is not within 5 to 8",
+		"stop_bits: 3 is not within 1 to 2",
+		`parity: "evn" is not even, odd or none`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 

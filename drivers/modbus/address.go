@@ -13,16 +13,16 @@ import (
 type Address struct {
 	// Coil is the number of a coil, from 0: a bit that can be read and
 	// written.
-	Coil *Register `yaml:"coil"`
+	Coil *uint16 `yaml:"coil"`
 	// Discrete is the number of a discrete input, from 0: a bit that can
 	// only be read.
-	Discrete *Register `yaml:"discrete"`
+	Discrete *uint16 `yaml:"discrete"`
 	// Input is the first input register, from 0: 16 bits that can only be
 	// read. Manuals write register 0 as 30001.
-	Input *Register `yaml:"input"`
+	Input *uint16 `yaml:"input"`
 	// Holding is the first holding register, from 0: 16 bits that can be
 	// read and written. Manuals write register 0 as 40001.
-	Holding *Register `yaml:"holding"`
+	Holding *uint16 `yaml:"holding"`
 
 	// Type is int16, uint16, int32, uint32, int64, uint64, float32, float64,
 	// bool, bcd or string. Default bool for coils and discrete inputs, uint16
@@ -80,8 +80,8 @@ func (a *Address) First() int {
 	return 0
 }
 
-func (a *Address) places() [4]*Register {
-	return [4]*Register{a.Coil, a.Discrete, a.Input, a.Holding}
+func (a *Address) places() [4]*uint16 {
+	return [4]*uint16{a.Coil, a.Discrete, a.Input, a.Holding}
 }
 
 // Count is the number of registers of the point, or 1 for a coil or a

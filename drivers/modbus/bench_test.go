@@ -90,7 +90,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func at0(n int) *Register { r := Register(n); return &r }
+func at0(n int) *uint16 { r := uint16(n); return &r }
 
 // point makes a point of a device; set fills its section as the YAML would.
 func point(d *Device, name string, set func(*Address)) *drivers.Point {

@@ -1,8 +1,6 @@
 package modbus
 
 import (
-	"errors"
-
 	"fieldmq/configs"
 	"fieldmq/drivers"
 )
@@ -19,31 +17,17 @@ const (
 type Defaults struct {
 	// Timeout is how long a device may take to begin its answer; the time
 	// on the wire comes on top. Default 500ms on a serial line, 2s on TCP.
-	Timeout configs.Duration `yaml:"timeout"`
+	Timeout configs.Duration `yaml:"timeout" check:"min=1ms"`
 	// Order is the order of the bytes of a value: ABCD (as the standard has
 	// it), CDAB (low word first), BADC (bytes swapped), DCBA (both). Default
 	// ABCD.
 	Order Order `yaml:"order"`
 	// MaxRegisters is the number of registers that the device takes in one
 	// request, 1 to 125. Default 125.
-	MaxRegisters int `yaml:"max_registers"`
+	MaxRegisters int `yaml:"max_registers" check:"min=1,max=125"`
 	// MaxCoils is the number of coils or discrete inputs that the device
 	// takes in one request, 1 to 2000. Default 2000.
-	MaxCoils int `yaml:"max_coils"`
-}
-
-func (d *Defaults) validate() error {
-	var faults []error
-	if d.Timeout <= 0 {
-		faults = append(faults, configs.Bad("timeout", "must be longer than 0"))
-	}
-	if d.MaxRegisters < 1 || d.MaxRegisters > maxReadRegisters {
-		faults = append(faults, configs.Bad("max_registers", "%d is not from 1 to %d", d.MaxRegisters, maxReadRegisters))
-	}
-	if d.MaxCoils < 1 || d.MaxCoils > maxReadCoils {
-		faults = append(faults, configs.Bad("max_coils", "%d is not from 1 to %d", d.MaxCoils, maxReadCoils))
-	}
-	return errors.Join(faults...)
+	MaxCoils int `yaml:"max_coils" check:"min=1,max=2000"`
 }
 
 // Device is the driver's part of the section of a device.
@@ -51,7 +35,7 @@ type Device struct {
 	// Unit is the unit id, the device's address on the bus: 1 to 247 on a
 	// serial line, 0 to 255 on TCP. Required on a serial line; default 1 on
 	// TCP.
-	Unit     int `yaml:"unit"`
+	Unit     int `yaml:"unit" check:"min=0,max=255"`
 	Defaults `yaml:",inline"`
 	// Holes are registers or coils that the device must not be asked for,
 	// such as 100-110 or 57: points on both sides are read apart. Default
@@ -71,20 +55,14 @@ func (d *Device) Address() drivers.Address {
 	return &Address{Order: d.Order, device: d}
 }
 
-// Validate finds the faults of the device's own keys.
+// Validate finds a unit id that no device on a serial line can have: MSL 2.2
+// has 0 for broadcasts and reserves 248 to 255.
 func (d *Device) Validate() error {
-	return errors.Join(d.validateUnit(), d.Defaults.validate())
-}
-
-// validateUnit: MSL 2.2 has 0 for broadcasts and reserves 248 to 255.
-func (d *Device) validateUnit() error {
 	switch {
 	case d.serial && d.Unit == 0:
 		return configs.Bad("unit", "is missing: give the unit id of the device, 1 to 247 (0 speaks to all at once, and none answers)")
-	case d.serial && (d.Unit < 1 || d.Unit > 247):
+	case d.serial && d.Unit > 247:
 		return configs.Bad("unit", "%d is not from 1 to 247", d.Unit)
-	case d.Unit < 0 || d.Unit > 255:
-		return configs.Bad("unit", "%d is not from 0 to 255", d.Unit)
 	}
 	return nil
 }

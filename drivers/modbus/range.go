@@ -3,10 +3,34 @@ package modbus
 import (
 	"fmt"
 	"strings"
+
+	"fieldmq/configs"
 )
 
 // Range is a range of registers or bits, both ends included.
 type Range struct{ First, Last int }
+
+// UnmarshalConfig reads "100-110", 57 or [100, 110].
+func (r *Range) UnmarshalConfig(n *configs.Node) {
+	if n.Kind() == configs.List {
+		var ends []int
+		n.Decode(&ends)
+		if len(ends) == 2 && 0 <= ends[0] && ends[0] <= ends[1] {
+			*r = Range{ends[0], ends[1]}
+			return
+		}
+		n.Bad("", "is not a range such as [100, 110]")
+		return
+	}
+	var text string
+	n.Decode(&text)
+	if err := r.UnmarshalText([]byte(text)); err != nil && text != "" {
+		n.Bad("", "%s", err)
+	}
+}
+
+// ConfigForms are a text, a number or a list of two numbers.
+func (Range) ConfigForms() []any { return []any{"", 0, []int{}} }
 
 // UnmarshalText reads "100-110" or "57"; numbers may be hexadecimal.
 func (r *Range) UnmarshalText(text []byte) error {

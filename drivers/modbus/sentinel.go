@@ -44,6 +44,9 @@ func badSentinel(text string, err error) error {
 	return nil
 }
 
+// ConfigForms are a text or a number.
+func (Sentinel) ConfigForms() []any { return []any{"", 0.0} }
+
 // MarshalText writes String.
 func (s Sentinel) MarshalText() ([]byte, error) { return []byte(s.text), nil }
 

@@ -2,7 +2,6 @@ package modbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -28,11 +27,11 @@ type RTUSettings struct {
 type TCPSettings struct {
 	// Host is the device's host name or IP address, with a port behind a
 	// colon where it is not 502. Required.
-	Host     string `yaml:"address"`
+	Host     string `yaml:"address" check:"required"`
 	Defaults `yaml:",inline"`
 	// InFlight is how many requests may wait for their answers at the same
 	// time, 1 to 64. Many devices know only one. Default 1.
-	InFlight int `yaml:"in_flight"`
+	InFlight int `yaml:"in_flight" check:"min=1,max=64"`
 }
 
 var (
@@ -72,13 +71,12 @@ func (s *RTUSettings) Device() drivers.Device {
 	return &Device{Defaults: s.Defaults, serial: true}
 }
 
-// Validate finds the faults of the bus's own keys.
+// Validate finds what Modbus does not allow of a line. (MSL 2.5.1)
 func (s *RTUSettings) Validate() error {
-	var bits error
-	if s.DataBits != 8 { // MSL 2.5.1
-		bits = configs.Bad("data_bits", "Modbus RTU needs 8 data bits, not %d", s.DataBits)
+	if s.DataBits != 8 {
+		return configs.Bad("data_bits", "Modbus RTU needs 8 data bits, not %d", s.DataBits)
 	}
-	return errors.Join(s.Settings.Validate(), bits, s.Defaults.validate())
+	return nil
 }
 
 // Check finds the faults that show only when all points are seen.
@@ -98,22 +96,8 @@ func (s *TCPSettings) Device() drivers.Device {
 	return &Device{Unit: 1, Defaults: s.Defaults}
 }
 
-// Validate finds the faults of the bus's own keys.
+// Validate finds an address that is none.
 func (s *TCPSettings) Validate() error {
-	var faults []error
-	if err := s.validateHost(); err != nil {
-		faults = append(faults, err)
-	}
-	if s.InFlight < 1 || s.InFlight > 64 {
-		faults = append(faults, configs.Bad("in_flight", "%d is not from 1 to 64", s.InFlight))
-	}
-	return errors.Join(append(faults, s.Defaults.validate())...)
-}
-
-func (s *TCPSettings) validateHost() error {
-	if s.Host == "" {
-		return configs.Bad("address", "is missing: give the host name or IP address of the device")
-	}
 	host, port, err := net.SplitHostPort(s.hostPort())
 	if err != nil || host == "" {
 		return configs.Bad("address", "%q is not a host, or a host and a port such as 192.168.1.20:502", s.Host)

@@ -1,7 +1,6 @@
 package modbus
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/goburrow/modbus"
@@ -38,27 +37,8 @@ func (t Table) Bits() bool { return t == Coil || t == Discrete }
 // Writable says whether the table takes writes.
 func (t Table) Writable() bool { return t == Coil || t == Holding }
 
-// Register is the place of a coil, a discrete input or a register in its
-// table, counted from 0.
-type Register uint16
-
 // registers is the size of a table.
 const registers = 1 << 16
-
-// UnmarshalText reads a number in decimal or hexadecimal notation.
-func (r *Register) UnmarshalText(text []byte) error {
-	n, err := number(string(text))
-	if err != nil || n >= registers {
-		return fmt.Errorf("%q is not a register from 0 to 65535 (or 0xFFFF)", text)
-	}
-	*r = Register(n)
-	return nil
-}
-
-// MarshalText writes a decimal number.
-func (r Register) MarshalText() ([]byte, error) {
-	return strconv.AppendUint(nil, uint64(r), 10), nil
-}
 
 // number reads a decimal number, or a hexadecimal one behind 0x. There are no
 // octal numbers: 0100 is 100.

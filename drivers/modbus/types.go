@@ -59,6 +59,15 @@ func (t *Type) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not one of %s", text, strings.Join(names, ", "))
 }
 
+// ConfigForms are the words to choose from.
+func (Type) ConfigForms() []any {
+	var words []any
+	for _, word := range types[1:] {
+		words = append(words, word.name)
+	}
+	return words
+}
+
 // MarshalText writes String.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
@@ -95,6 +104,15 @@ func (o *Order) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not ABCD, CDAB (low word first), BADC (bytes swapped) or DCBA (both)", text)
 }
 
+// ConfigForms are the words to choose from.
+func (Order) ConfigForms() []any {
+	var words []any
+	for _, word := range orders {
+		words = append(words, word)
+	}
+	return words
+}
+
 // MarshalText writes String.
 func (o Order) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
@@ -126,6 +144,15 @@ func (c *Chars) UnmarshalText(text []byte) error {
 		}
 	}
 	return fmt.Errorf("%q is not both, high or low", text)
+}
+
+// ConfigForms are the words to choose from.
+func (Chars) ConfigForms() []any {
+	var words []any
+	for _, word := range layouts {
+		words = append(words, word)
+	}
+	return words
 }
 
 // MarshalText writes String.
