@@ -114,10 +114,10 @@ func TestWhatIsNotWrittenStaysAsItIs(t *testing.T) {
 }
 
 func TestFaultLeavesItsFieldAsItIs(t *testing.T) {
-	d := configs.Parse("a.yaml", []byte("scale: x\noffset: 5000\nunit: A\n"), nil)
+	d := configs.Parse("a.yaml", []byte("scale: x\noffset: 5000\nunit: A\nenum: {0: [], 1: a}\n"), nil)
 	p := pointKeys{Scale: 2, Offset: 3}
 	d.Root().Decode(&p)
-	if len(d.Faults()) != 2 || p.Scale != 2 || p.Offset != 3 || p.Unit != "A" {
+	if len(d.Faults()) != 3 || p.Scale != 2 || p.Offset != 3 || p.Unit != "A" || p.Enum != nil {
 		t.Errorf("got %+v with %v", p, d.Faults())
 	}
 }
@@ -204,10 +204,97 @@ func TestNodeTellsWhatItIs(t *testing.T) {
 	top.A.Bad("b[1].c", "x")
 	top.A.Bad("b[7].c", "y")
 	top.A.Bad("b.z", "z")
-	top.A.Bad("q", "%s", errors.New("q"))
-	want := "a.yaml:1:1: a.q: q\na.yaml:2:6: a.b[7].c: y\na.yaml:2:6: a.b.z: z\na.yaml:2:14: a.b[1].c: x"
+	top.A.Bad("q", "%s", errors.New("q\n\x1b"))
+	want := "a.yaml:1:1: a.q: q··\na.yaml:2:6: a.b[7].c: y\na.yaml:2:6: a.b.z: z\na.yaml:2:14: a.b[1].c: x"
 	if got := d.Err().Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestMergedKeyDoesNotReplaceOne(t *testing.T) {
+	var got map[string]string
+	decode(t, "<<: [{a: x, b: 2}, {b: x, c: 3}]\na: 1", &got)
+	if want := map[string]string{"a": "1", "b": "2", "c": "3"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestNumbersKeepToTheirType(t *testing.T) {
+	var c struct {
+		A uint8   `yaml:"a" check:"min=-5,max=1000"`
+		B uint8   `yaml:"b" check:"min=-5,max=1000"`
+		C float32 `yaml:"c"`
+	}
+	d := configs.Parse("a.yaml", []byte("a: -1\nb: 256\nc: 5e38\n"), nil)
+	d.Root().Decode(&c)
+	want := "a.yaml:1:4: a: -1 is not within 0 to 255\na.yaml:2:4: b: 256 is not within 0 to 255\na.yaml:3:4: c: 5e38 is too large"
+	if got := d.Faults().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestNearestOfManyWordsIsNamed(t *testing.T) {
+	var c struct {
+		Type string `yaml:"type" check:"oneof=int16|uint16|int32|uint32|float32"`
+	}
+	d := configs.Parse("a.yaml", []byte("type: Unit32"), nil)
+	d.Root().Decode(&c)
+	want := `a.yaml:1:7: type: "Unit32" is not int16, uint16, int32, uint32 or float32; did you mean "uint32"?`
+	if got := d.Faults().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// strict finds fault with everything.
+type strict struct {
+	inner  `yaml:",inline"`
+	Write  write   `yaml:"write"`
+	Limits limits  `yaml:"limits"`
+	Mood   mood    `yaml:"mood"`
+	Rest   []*mood `yaml:"rest"`
+}
+
+type inner struct {
+	Number int `yaml:"number"`
+}
+
+func (i inner) Validate() error {
+	if i.Number == 13 {
+		return configs.Bad("number", "13 is bad luck")
+	}
+	return nil
+}
+
+func (s strict) Validate() error { return configs.Bad("", "is never right") }
+
+// mood is a text with a rule.
+type mood string
+
+func (m *mood) UnmarshalText(text []byte) error { *m = mood(text); return nil }
+
+func (m mood) Validate() error {
+	if m == "bad" {
+		return configs.Bad("", "%s is not good", string(m))
+	}
+	return nil
+}
+
+func TestValidateSeesOnlyWhatIsRightInItself(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"number: 1", "1:1: is never right"},
+		{"number: x", `1:9: number: "x" is not a whole number`},
+		{"number: 13", "1:9: number: 13 is bad luck"},
+		{"write: {max: '${NOPE}'}", "1:14: write.max: the environment variable NOPE is not set; set it, or write ${NOPE:-default}"},
+		{"limits: {min: 2, max: 1}", "1:15: limits.min: 2 is above max, 1"},
+		{"mood: bad", "1:7: mood: bad is not good"},
+		{"rest: [good, bad]", "1:14: rest[1]: bad is not good"},
+		{"nmber: 1", `1:1: nmber: unknown key; did you mean "number"?`},
+	} {
+		d := configs.Parse("a.yaml", []byte(c.text), lookup)
+		d.Root().Decode(&strict{})
+		if got, want := d.Faults().Error(), "a.yaml:"+c.want; got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.text, got, want)
+		}
 	}
 }
 
@@ -265,6 +352,30 @@ func TestFaultsOfLayersLandWhereTheyBelong(t *testing.T) {
 a.yaml:2:31: s.a.write.min: 5 is above max, 4
 a.yaml:4:24: s.c.uint: unknown key; did you mean "unit"?`
 	if got := d.Faults().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestLayerOfAnotherKindHidesThoseBelow(t *testing.T) {
+	d := configs.Parse("a.yaml", []byte("s: {a: {write: {min: 1}}, b: {write: false}, c: {write: {max: 2}}}"), nil)
+	var p pointKeys
+	layered(d, &p)
+	if l := p.Write.Limits; l.Min != nil || *l.Max != 2 || d.Err() != nil {
+		t.Errorf("got %+v, %v", l, d.Err())
+	}
+}
+
+func TestFaultsGoToTheDocumentOfTheirLayer(t *testing.T) {
+	profile := configs.Parse("profile.yaml", []byte("points:\n  A: {coil: 1}\n  b: {coil: 2}\n"), nil)
+	site := configs.Parse("site.yaml", []byte("{bus: x, points: {b: {coil: x}}}"), nil)
+	var keys deviceKeys
+	configs.Decode([]*configs.Node{profile.Root(), site.Root()}, &keys)
+	for _, p := range keys.Points {
+		p.Decode(&pointKeys{}, &register{})
+	}
+	want := `profile.yaml:2:3: points.A: "A" is not a name; use a-z, 0-9, - and _, and begin with a letter or digit, such as a
+site.yaml:1:29: points.b.coil: "x" is not a whole number`
+	if got := append(profile.Faults(), site.Faults()...).Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -33,6 +33,8 @@ var faulty = []struct{ name, text, want string }{
 	{"empty key", "gateway:\n  '': b\n", `2:3: gateway: a key must be a word`},
 	{"alias of itself", "gateway: &g\n  id: *g\n", `2:7: gateway.id: contains itself`},
 	{"merge of a text", "gateway:\n  <<: a\n", `2:7: gateway.<<: must name a section with keys, such as *defaults`},
+	{"fault of a merged key", "gateway: {<<: {id: B}}\n", `1:20: gateway.id: "B" is not a name; use a-z, 0-9, - and _, and begin with a letter or digit, such as b`},
+	{"tag, and nothing else", "buses: {p: {driver: modbus-rtu, port: !x y}}\n", `1:39: buses.p.port: tags such as !x are not understood; delete it`},
 	{"fault behind an alias, once", "devices:\n  a: &a {bus: x, unit: 0}\n  b: *a\nbuses: {x: {driver: gpio}}\n", `2:24: devices.a.unit: 0 is not within 1 to 247`},
 
 	// Structure.
@@ -74,6 +76,7 @@ var faulty = []struct{ name, text, want string }{
 	{"register beyond the last", point("holding: 65536"), `4:19: devices.d.points.p.holding: 65536 is not within 0 to 65535`},
 	{"fraction", point("holding: 1.5"), `4:19: devices.d.points.p.holding: "1.5" is not a whole number`},
 	{"leading zero", point("holding: 0100"), `4:19: devices.d.points.p.holding: 0100 begins with a zero, which some programs read as octal; write 100`},
+	{"leading zero of a small number", point("holding: 07"), `4:19: devices.d.points.p.holding: 07 begins with a zero, which some programs read as octal; write 7`},
 	{"binary", point("holding: 0b11"), `4:19: devices.d.points.p.holding: "0b11" is not a whole number`},
 	{"underscore", point("holding: 1_000"), `4:19: devices.d.points.p.holding: "1_000" is not a whole number`},
 	{"text for a number", point("holding: forty"), `4:19: devices.d.points.p.holding: "forty" is not a whole number`},

@@ -66,31 +66,30 @@ func (n *Node) oneOf(text string, check Check) bool {
 // storeText lets v read the text. The bounds of a number that has a text of
 // its own, such as a Duration, are written in that text, too.
 func (n *Node) storeText(v reflect.Value, check Check) bool {
-	fresh, err := fromText(v, n.text)
+	fresh, err := fromText(v.Type(), n.text)
 	if err != nil {
 		return n.fail("%s", err)
 	}
-	if check.Min != "" && fresh.Int() < textBound(v, check.Min) {
+	if check.Min != "" && fresh.Int() < textBound(v.Type(), check.Min) {
 		return n.fail("%s is less than %s", n.text, check.Min)
 	}
-	if check.Max != "" && fresh.Int() > textBound(v, check.Max) {
+	if check.Max != "" && fresh.Int() > textBound(v.Type(), check.Max) {
 		return n.fail("%s is more than %s", n.text, check.Max)
 	}
 	v.Set(fresh)
 	return true
 }
 
-// fromText is a copy of v that has read a text.
-func fromText(v reflect.Value, text string) (reflect.Value, error) {
-	fresh := reflect.New(v.Type())
-	fresh.Elem().Set(v)
+// fromText is a value of a type that has read a text.
+func fromText(t reflect.Type, text string) (reflect.Value, error) {
+	fresh := reflect.New(t)
 	err := fresh.Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 	return fresh.Elem(), err
 }
 
 // textBound is a bound in the text of a type of integer.
-func textBound(v reflect.Value, text string) int64 {
-	bound, err := fromText(v, text)
+func textBound(t reflect.Type, text string) int64 {
+	bound, err := fromText(t, text)
 	must(err)
 	return bound.Int()
 }

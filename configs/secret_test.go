@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"fieldmq/configs"
@@ -104,11 +105,15 @@ func TestSecretComesFromAFileBesideTheConfig(t *testing.T) {
 	}
 }
 
-func TestSecretThatIsADeviceIsNotRead(t *testing.T) {
+func TestSecretThatIsNoFileIsNotWaitedFor(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var c login
-	decode(t, "password_file: /dev/zero", &c)
+	decode(t, "password_file: "+pipe, &c)
 	if _, err := c.Password.Reveal(); err == nil {
-		t.Error("/dev/zero is a secret")
+		t.Error("a pipe is a secret")
 	}
 }
 

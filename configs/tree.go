@@ -36,8 +36,6 @@ func (d *Document) build(y *yaml.Node, parent *Node, name string) *Node {
 	switch {
 	case n.depth > mostDepth:
 		n.refuse("nested too deeply")
-	case d.nodes > mostNodes:
-		n.broken = true // Parse says why
 	case y.Style&yaml.TaggedStyle != 0:
 		n.refuse("tags such as %s are not understood; delete it", y.Tag)
 	case y.Kind == yaml.MappingNode:

@@ -48,7 +48,7 @@ type listener struct {
 	Mode        string `yaml:"mode" check:"oneof=fast|strict"` // *how* it is read
 }
 
-func (l *listener) SetDefaults() { l.Connections = 1000 }
+func (l *listener) SetDefaults() { l.URL, l.Connections = "mqtt://", 1000 }
 
 type bus struct {
 	// Driver is the kind of bus.
@@ -112,11 +112,15 @@ type register struct {
 	Holding *uint16 `yaml:"holding"`
 	// Line is the register's place in a line.
 	Line int8 `yaml:"line"`
+	// Invert swaps true and false.
+	Invert bool `yaml:"invert"`
 }
 
 type wire struct {
 	// Line is a GPIO line.
 	Line string `yaml:"line"`
+	// Invert swaps true and false.
+	Invert bool `yaml:"invert"`
 }
 
 func siteSection() gen.Section {
