@@ -68,3 +68,27 @@ func waitFor(t testing.TB, what string, is func() bool) {
 		}
 	}
 }
+
+// serve serves on a loopback port until stop is called.
+func serve(t testing.TB, s *Server) (stop func(), addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l, ListenerOptions{Name: "test", Anonymous: true}) }()
+	stop = func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("does not end")
+		}
+	}
+	return stop, l.Addr().String()
+}

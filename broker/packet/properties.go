@@ -154,6 +154,12 @@ func (p *Properties) SetText(id PropertyID, s string) {
 	p.texts = append(p.texts, textProperty{id, s})
 }
 
+// AddSubscriptionID adds a subscription identifier.
+func (p *Properties) AddSubscriptionID(id uint32) {
+	p.present |= 1 << SubscriptionID
+	p.SubscriptionIDs = append(p.SubscriptionIDs, id)
+}
+
 // reset makes p empty, and costs nothing where it is empty already.
 func (p *Properties) reset() {
 	if p.present != 0 {

@@ -1,0 +1,265 @@
+package broker
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+	"fieldmq/configs"
+)
+
+func TestFirstPacketMustBeConnect(t *testing.T) { // [MQTT-3.1.0-1]
+	_, addr := start(t, Defaults())
+	c := open(t, addr, packet.V5)
+	c.send(packet.AppendPing(nil, packet.PINGREQ))
+	c.closed()
+}
+
+func TestSecondConnectEndsTheConnection(t *testing.T) { // [MQTT-3.1.0-2]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			c := dial(t, addr, v, "a")
+			c.send((&packet.Connect{Version: v, CleanStart: true, ClientID: "a"}).Append(nil))
+			c.disconnected(packet.ProtocolError)
+		})
+	}
+}
+
+func TestUnknownVersionsAreRefused(t *testing.T) { // [MQTT-3.1.2-2]
+	_, addr := start(t, Defaults())
+	for _, level := range []byte{0, 3, 6, 200} {
+		c := open(t, addr, packet.V311)
+		if level > 5 {
+			c.version = packet.V5
+		}
+		c.send([]byte("\x10\x0d\x00\x04MQTT" + string([]byte{level}) + "\x02\x00\x00\x00\x00\x00"))
+		if level != 0 {
+			if r := c.connack(); r != packet.UnsupportedVersion {
+				t.Errorf("level %d: %v", level, r)
+			}
+		}
+		c.closed()
+	}
+}
+
+func TestOtherProtocolNamesAreCut(t *testing.T) { // [MQTT-3.1.2-1]
+	_, addr := start(t, Defaults())
+	c := open(t, addr, packet.V5)
+	c.send([]byte("\x10\x0d\x00\x04HTTP\x05\x02\x00\x00\x00\x00\x00"))
+	c.closed()
+}
+
+func TestMalformedConnectIsAnsweredInItsVersion(t *testing.T) { // [MQTT-3.1.4-1]
+	_, addr := start(t, Defaults())
+	c := open(t, addr, packet.V5)
+	c.send([]byte("\x10\x0d\x00\x04MQTT\x05\x03\x00\x00\x00\x00\x00")) // the reserved flag [MQTT-3.1.2-3]
+	if r := c.connack(); r != packet.Malformed {
+		t.Errorf("got %v", r)
+	}
+	c.closed()
+	c = open(t, addr, packet.V311)
+	c.send([]byte("\x10\x0c\x00\x04MQTT\x04\x03\x00\x00\x00\x00"))
+	c.closed()
+}
+
+func TestClientWithoutNameGetsOne(t *testing.T) { // [MQTT-3.1.3-6] [MQTT-3.1.3-7] [MQTT-3.2.2-16]
+	_, addr := start(t, Defaults())
+	a, b := dial(t, addr, packet.V5, ""), dial(t, addr, packet.V5, "")
+	one, two := a.told.Text(packet.AssignedClientID), b.told.Text(packet.AssignedClientID)
+	if one == "" || one == two {
+		t.Errorf("%q and %q", one, two)
+	}
+	dial(t, addr, packet.V311, "").ping()
+}
+
+func TestNamelessClientOf311NeedsACleanSession(t *testing.T) { // 3.1.1 [MQTT-3.1.3-8]
+	_, addr := start(t, Defaults())
+	c := open(t, addr, packet.V311)
+	c.send((&packet.Connect{Version: packet.V311}).Append(nil))
+	if r := c.connack(); r != packet.ClientIDInvalid {
+		t.Errorf("got %v", r)
+	}
+	c.closed()
+}
+
+func TestAuthenticationMethodsAreRefused(t *testing.T) { // [MQTT-4.12.0-1]
+	_, addr := start(t, Defaults())
+	p := packet.Connect{Version: packet.V5, CleanStart: true}
+	p.Properties.SetText(packet.AuthMethod, "SCRAM-SHA-1")
+	c := open(t, addr, packet.V5)
+	c.send(p.Append(nil))
+	if r := c.connack(); r != packet.BadAuthMethod {
+		t.Errorf("got %v", r)
+	}
+	c.closed()
+}
+
+func TestAuthWithoutAMethodIsAProtocolError(t *testing.T) { // [MQTT-4.12.0-6]
+	_, addr := start(t, Defaults())
+	c := dial(t, addr, packet.V5, "a")
+	c.send(packet.AppendAuth(nil, packet.Reauthenticate, nil))
+	c.disconnected(packet.ProtocolError)
+}
+
+func TestStrangersStayOutsideWhereAnonymousIsOff(t *testing.T) {
+	s, _ := start(t, Defaults())
+	addr := listen(t, s, ListenerOptions{Name: "closed"})
+	for _, c := range []struct {
+		user string
+		v    packet.Version
+		want packet.Reason
+	}{
+		{"", packet.V311, packet.NotAuthorized}, {"", packet.V5, packet.NotAuthorized},
+		{"u", packet.V311, packet.BadUserOrPassword}, {"u", packet.V5, packet.BadUserOrPassword},
+	} {
+		raw := open(t, addr, c.v)
+		p := packet.Connect{Version: c.v, CleanStart: true, ClientID: "a", User: c.user, HasUser: c.user != ""}
+		raw.send(p.Append(nil))
+		if r := raw.connack(); r != c.want {
+			t.Errorf("user %q: got %v, want %v", c.user, r, c.want)
+		}
+		raw.closed()
+	}
+}
+
+func TestNewConnectionTakesTheSessionOver(t *testing.T) { // [MQTT-3.1.4-3]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			old := dialAs(t, addr, lasting(v, "a"))
+			old.subscribe("t", 1)
+			taker := dialAs(t, addr, lasting(v, "a"))
+			old.disconnected(packet.TakenOver)
+			if !taker.present {
+				t.Error("the session is not present") // [MQTT-3.2.2-3]
+			}
+			dial(t, addr, v, "b").publish(text("t", "x", 1))
+			if got := string(taker.receive().Payload); got != "x" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestCleanStartForgetsTheSession(t *testing.T) { // [MQTT-3.1.2-4]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			s, addr := start(t, Defaults())
+			old := dialAs(t, addr, lasting(v, "a"))
+			old.subscribe("t", 1)
+			old.leave()
+			if c := dial(t, addr, v, "a"); c.present { // [MQTT-3.2.2-2]
+				t.Error("the session is present")
+			}
+			if n := s.tree.Len(); n != 0 {
+				t.Errorf("%d subscriptions", n)
+			}
+		})
+	}
+}
+
+func TestLimitsAreTold(t *testing.T) {
+	cfg := Defaults()
+	cfg.MaxKeepAlive = configs.Duration(time.Minute)
+	cfg.MaxSessionExpiry = configs.Duration(time.Hour)
+	_, addr := start(t, cfg)
+	p := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "a", KeepAlive: 61}
+	p.Properties.SetNumber(packet.SessionExpiry, 0xffffffff)
+	c := dialAs(t, addr, p)
+	for id, want := range map[packet.PropertyID]int{
+		packet.ServerKeepAlive: 60, packet.SessionExpiry: 3600, packet.ReceiveMaximum: cfg.ReceiveMaximum,
+		packet.MaximumPacketSize: cfg.MaxPacketSize, packet.TopicAliasMaximum: cfg.MaxTopicAliases,
+	} {
+		if got := int(c.told.Number(id)); got != want {
+			t.Errorf("property %d: got %d, want %d", id, got, want)
+		}
+	}
+}
+
+func TestOneClientTooManyIsTold(t *testing.T) {
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			cfg := Defaults()
+			cfg.MaxConnections = 2
+			_, addr := start(t, cfg)
+			a, _ := dial(t, addr, v, "a"), dial(t, addr, v, "b")
+			want := packet.QuotaExceeded
+			if v == packet.V311 {
+				want = packet.ServerUnavailable
+			}
+			c := open(t, addr, v)
+			c.send((&packet.Connect{Version: v, CleanStart: true, ClientID: "c"}).Append(nil))
+			if r := c.connack(); r != want {
+				t.Errorf("got %v", r)
+			}
+			c.closed()
+			a.leave()
+			dial(t, addr, v, "c").ping()
+		})
+	}
+}
+
+func TestServerSaysGoodbye(t *testing.T) {
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			s := New(Defaults(), quiet())
+			stop, addr := serve(t, s)
+			c := dial(t, addr, v, "a")
+			stop()
+			c.disconnected(packet.ShuttingDown)
+		})
+	}
+}
+
+func TestMalformedPacketsEndTheConnectionWithTheirReason(t *testing.T) { // [MQTT-4.13.1-1]
+	for _, c := range []struct {
+		name  string
+		bytes string
+		want  packet.Reason
+	}{
+		{"reserved packet type", "\x00\x00", packet.Malformed},
+		{"reserved flags", "\x80\x00", packet.Malformed},
+		{"remaining length of five bytes", "\x30\xff\xff\xff\xff\x01", packet.Malformed},
+		{"topic with a wildcard", "\x30\x04\x00\x01#\x00", packet.TopicInvalid},
+		{"topic alias beyond the maximum", "\x30\x07\x00\x01a\x03\x23\xff\xff", packet.TopicAliasInvalid},
+		{"unknown topic alias", "\x30\x06\x00\x00\x03\x23\x00\x01", packet.ProtocolError},
+		{"subscription identifier from a client", "\x30\x06\x00\x01a\x02\x0b\x01", packet.ProtocolError},
+		{"SUBSCRIBE without a filter", "\x82\x03\x00\x01\x00", packet.ProtocolError},
+		{"no local on a shared subscription", "\x82\x10\x00\x01\x00\x00\x0a$share/g/a\x04", packet.ProtocolError},
+		{"CONNACK from a client", "\x20\x03\x00\x00\x00", packet.ProtocolError},
+		{"PINGRESP from a client", "\xd0\x00", packet.ProtocolError},
+		{"PINGREQ with a body", "\xc0\x01\x00", packet.Malformed},
+		{"session expiry set at DISCONNECT", "\xe0\x07\x00\x05\x11\x00\x00\x00\x01", packet.ProtocolError},
+		{"packet larger than the maximum", "\x30\xff\xff\xff\x7f", packet.TooLarge},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			raw := dial(t, addr, packet.V5, "a")
+			raw.send([]byte(c.bytes))
+			raw.disconnected(c.want)
+		})
+	}
+}
+
+func TestMalformedPacketsOf311AreCutWithoutAWord(t *testing.T) {
+	for _, bytes := range []string{"\x00\x00", "\x30\x03\x00\x01#", "\x82\x06\x00\x01\x00\x01a\x04", "\xf0\x00", "\xe0\x01\x00"} {
+		_, addr := start(t, Defaults())
+		raw := dial(t, addr, packet.V311, "a")
+		raw.send([]byte(bytes))
+		raw.closed()
+	}
+}
+
+func TestLongNamesWork(t *testing.T) {
+	_, addr := start(t, Defaults())
+	long := strings.Repeat("t", 65_535)
+	c := dial(t, addr, packet.V5, strings.Repeat("i", 65_535))
+	c.subscribe(mqtt.Filter(long), 0)
+	c.send(c.packet(text(long, "x", 0), 0))
+	if got := c.receive(); got.Topic != long {
+		t.Errorf("a topic of %d bytes", len(got.Topic))
+	}
+}
