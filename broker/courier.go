@@ -41,10 +41,30 @@ func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken boo
 	}
 	for _, g := range match.Groups {
 		taken = true
-		m := g.Next((*session).online)
-		k.hand(m.Subscriber, memberDelivery(&m.Options), g.Filter, now)
+		k.handGroup(g, now)
 	}
 	return taken
+}
+
+// passOn gives a message that came by a shared subscription to another member,
+// for the first one is gone. [MQTT-4.8.2]
+func (k *courier) passOn(d *delivery, now time.Time) {
+	if d.share == "" || d.message.expired(now) {
+		return
+	}
+	k.pub.resume(d.message)
+	k.topic = append(k.topic[:0], d.message.Topic...)
+	for _, g := range k.server.tree.Match(k.topic).Groups {
+		if g.Filter == d.share {
+			k.handGroup(g, now)
+		}
+	}
+}
+
+// handGroup offers the message to one member.
+func (k *courier) handGroup(g *tree.Group[*session], now time.Time) {
+	m := g.Next((*session).online)
+	k.hand(m.Subscriber, memberDelivery(&m.Options), g.Filter, now)
 }
 
 // hand offers the message to one session.

@@ -34,7 +34,7 @@ func (s *Server) Subscribe(ctx context.Context, filters ...mqtt.Filter) iter.Seq
 			in.subscribe(f, tree.Options{QoS: mqtt.ExactlyOnce}, true)
 		}
 	}
-	stop := context.AfterFunc(ctx, in.finish)
+	stop := context.AfterFunc(ctx, func() { in.finish() })
 	return func(yield func(mqtt.Message) bool) {
 		defer in.finish()
 		defer stop()

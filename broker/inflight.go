@@ -1,7 +1,5 @@
 package broker
 
-import "slices"
-
 // flight is a message of QoS 1 or 2 that was sent and is not yet settled.
 type flight struct {
 	delivery
@@ -60,8 +58,8 @@ func (f *inflight) settle(i int) flight {
 // rewind says that all are to be sent again.
 func (f *inflight) rewind() { f.unsent = f.len() }
 
-// take empties the list and returns what nobody has confirmed yet.
+// take empties the list and returns what was in it.
 func (f *inflight) take() []flight {
 	f.unsent = 0
-	return slices.DeleteFunc(f.fifo.take(), func(f flight) bool { return f.released })
+	return f.fifo.take()
 }

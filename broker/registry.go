@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
 )
 
@@ -155,11 +156,12 @@ func (s *Server) exit(old *session, by holder, withWill bool, expiry *time.Durat
 func (s *Server) discard(k *courier, old *session) {
 	s.timers.stop(&old.expire)
 	s.timers.stop(&old.speak)
-	s.speakWill(k, old, time.Now())
-	if s.sessions[old.id] == old {
-		delete(s.sessions, old.id)
+	now := time.Now()
+	s.speakWill(k, old, now)
+	delete(s.sessions, old.id)
+	for _, d := range old.finish() {
+		k.passOn(&d, now)
 	}
-	old.finish()
 }
 
 // speakWill publishes the will, if there is one.
@@ -195,17 +197,23 @@ func (s *Server) later(old *session, do func(*courier)) {
 	}
 }
 
-// finish takes a session out of the tree and empties it.
-func (s *session) finish() {
+// finish takes a session out of the tree and empties it. It returns what had
+// not reached the client; of QoS 2 only what was not yet sent. [MQTT-4.8.2-5]
+func (s *session) finish() (left []delivery) {
 	s.mu.Lock()
 	s.gone = true
 	subs := s.subs
 	s.subs = nil
-	s.queue.take()
-	s.inflight.take()
+	for _, f := range s.inflight.take() {
+		if f.qos == mqtt.AtLeastOnce {
+			left = append(left, f.delivery)
+		}
+	}
+	left = append(left, s.queue.take()...)
 	s.received = nil
 	s.mu.Unlock()
 	for f := range subs {
 		s.server.tree.Unsubscribe(s, f)
 	}
+	return left
 }

@@ -22,7 +22,7 @@ type Member[S comparable] struct {
 }
 
 // Next goes round the members and returns the first that suits; if none does,
-// the one whose turn it was. [MQTT-4.8.2-4]
+// the one whose turn it was. [MQTT-4.8.2]
 func (g *Group[S]) Next(suits func(S) bool) *Member[S] {
 	first := int(g.turn.Add(1)-1) % len(g.Members)
 	for i := range g.Members {

@@ -148,7 +148,7 @@ func TestNothingIsLeftOfWhatWasTakenAway(t *testing.T) {
 	}
 }
 
-func TestGroupsGoRound(t *testing.T) { // [MQTT-4.8.2-4]
+func TestGroupsGoRound(t *testing.T) { // [MQTT-4.8.2]
 	tree := New[string]()
 	for _, s := range []string{"a", "b", "c"} {
 		tree.Subscribe(s, "$share/g/t/#", Options{})

@@ -1,0 +1,174 @@
+package broker
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+)
+
+func retained(topic, payload string) mqtt.Message {
+	return mqtt.Message{Topic: topic, Payload: []byte(payload), QoS: 1, Retain: true}
+}
+
+func TestRetainedMessagesComeWithASubscription(t *testing.T) { // [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-8]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			p := dial(t, addr, v, "p")
+			p.publish(retained("t/1", "old"))
+			p.publish(retained("t/1", "new"))
+			p.publish(retained("t/2", "x"))
+			p.publish(retained("t/2", "")) // removed
+			p.publish(retained("t/3", "y"))
+			p.publish(text("t/3", "not retained", 1))
+			c := dial(t, addr, v, "c")
+			c.subscribe("t/+", 2)
+			for _, want := range []string{"new", "y"} {
+				if got := c.receive(); string(got.Payload) != want || !got.Retain || got.QoS != 1 {
+					t.Errorf("got %+v, want %q", got, want)
+				}
+			}
+			c.subscribe("t/3", 0) // again, for it is another filter [MQTT-3.8.4-4]
+			if got := c.receive(); string(got.Payload) != "y" || !got.Retain || got.QoS != 0 {
+				t.Errorf("got %+v", got)
+			}
+			c.ping()
+		})
+	}
+}
+
+func TestRetainIsClearedForThoseWhoListen(t *testing.T) { // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			c, kept := dial(t, addr, v, "c"), dial(t, addr, packet.V5, "kept")
+			c.subscribe("t", 1)
+			kept.subscribeAs(0, packet.Subscription{Filter: "t", QoS: 1, RetainAsPublished: true})
+			p := dial(t, addr, v, "p")
+			for _, payload := range []string{"x", ""} { // one that clears is delivered too
+				p.publish(retained("t", payload))
+				if got := c.receive(); got.Retain || string(got.Payload) != payload {
+					t.Errorf("got %+v", got)
+				}
+				if got := kept.receive(); !got.Retain || string(got.Payload) != payload {
+					t.Errorf("as published: got %+v", got)
+				}
+			}
+		})
+	}
+}
+
+func TestRetainHandlingIsObeyed(t *testing.T) { // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+	_, addr := start(t, Defaults())
+	c := dial(t, addr, packet.V5, "c")
+	c.publish(retained("t", "x"))
+	for i, handling := range []packet.RetainHandling{packet.SendNoRetained, packet.SendRetainedIfNew, packet.SendRetained} {
+		c.subscribeAs(uint32(i+1), packet.Subscription{Filter: "t", Retain: handling})
+		if handling == packet.SendRetained {
+			if got := c.receive(); !slices.Equal(got.ids, []uint32{3}) {
+				t.Errorf("got %v", got.ids)
+			}
+		}
+		c.ping()
+	}
+	c.subscribeAs(0, packet.Subscription{Filter: "+", Retain: packet.SendRetainedIfNew})
+	c.receive()
+	c.ping()
+}
+
+func TestSharedSubscriptionsBringNoRetainedMessages(t *testing.T) { // [MQTT-4.8.2]
+	_, addr := start(t, Defaults())
+	c := dial(t, addr, packet.V5, "c")
+	c.publish(retained("t", "x"))
+	c.subscribe("$share/g/t", 1)
+	c.ping()
+}
+
+func TestManyRetainedMessagesComeWhole(t *testing.T) {
+	cfg := Defaults()
+	cfg.MaxQueued = 10 // they do not count
+	s, addr := start(t, cfg)
+	const n = 5000
+	for i := range n {
+		if err := s.Publish(t.Context(), retained(fmt.Sprintf("t/%05d", i), "x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := dial(t, addr, packet.V5, "c")
+	c.subscribe("t/#", 1)
+	for i := range n {
+		if got, want := c.receive().Topic, fmt.Sprintf("t/%05d", i); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	c.ping()
+}
+
+func TestRetainedTopicsHaveALimit(t *testing.T) {
+	cfg := Defaults()
+	cfg.MaxRetained = 1
+	_, addr := start(t, cfg)
+	c := dial(t, addr, packet.V5, "c")
+	for topic, want := range map[string]packet.Reason{"a": packet.NoMatching} {
+		if r := c.publish(retained(topic, "x")); r != want {
+			t.Errorf("%s: %v", topic, r)
+		}
+	}
+	if r := c.publish(retained("b", "x")); r != packet.QuotaExceeded {
+		t.Errorf("got %v", r)
+	}
+	if r := c.publish(retained("a", "y")); r != packet.NoMatching {
+		t.Errorf("got %v", r)
+	}
+	c.publish(retained("a", ""))
+	if r := c.publish(retained("b", "x")); r != packet.NoMatching {
+		t.Errorf("got %v", r)
+	}
+}
+
+// TestRetainedValueIsNeverOlderThanALiveOne: while values of a topic change, who
+// subscribes sees them only rise.
+func TestRetainedValueIsNeverOlderThanALiveOne(t *testing.T) {
+	s, addr := start(t, Defaults())
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = s.Publish(t.Context(), retained("t", fmt.Sprintf("%09d", i))) // the topic is valid
+			}
+		}
+	}()
+	c := dial(t, addr, packet.V5, "c")
+	for range 50 {
+		c.send((&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: "t"}}}).Append(nil, packet.V5))
+		c.send((&packet.Unsubscribe{ID: 2, Filters: []mqtt.Filter{"t"}}).Append(nil, packet.V5))
+		last := ""
+		for {
+			f, err := c.reader.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Type() == packet.UNSUBACK {
+				break
+			}
+			if f.Type() == packet.PUBLISH {
+				var p packet.Publish
+				_ = p.Decode(packet.V5, f)
+				if now := string(p.Payload); now < last {
+					t.Fatalf("%s after %s", now, last)
+				}
+				last = string(p.Payload)
+			}
+		}
+	}
+	close(stop)
+	<-done
+}
