@@ -19,34 +19,41 @@ type frame struct {
 // a write repeats, and the CRC must be right. begun says that the unit has
 // started to answer, so that silence from here on means a damaged answer.
 func find(received []byte, unit byte, request *pdu, packager modbus.Packager) (f frame, begun, ok bool) {
-	for i := 0; i+1 < len(received); i++ {
+	for i := 0; i+2 < len(received); i++ {
 		if received[i] != unit {
 			continue
 		}
-		n := frameLen(request, received[i+1])
+		n := frameLen(request, received[i+1], received[i+2])
 		if n == 0 {
 			continue
 		}
-		begun = true
 		if i+n > len(received) {
+			begun = begun || n <= answerLen(request)+rtuOverhead
 			continue // incomplete, or noise that looks like a beginning
 		}
 		answer, err := packager.Decode(received[i : i+n]) // checks the CRC
-		if err == nil && answers(request, answer) {
+		switch {
+		case err != nil:
+			begun = true
+		case answers(request, answer):
 			return frame{answer, i, i + n}, true, true
+		default:
+			i += n - 1 // a late answer to another request
 		}
 	}
 	return frame{}, begun, false
 }
 
-// frameLen is the length of the frame that answers a request with a function
-// code, 0 if none does.
-func frameLen(request *pdu, function byte) int {
-	switch function {
-	case request.FunctionCode:
-		return answerLen(request) + rtuOverhead
-	case request.FunctionCode | failed:
+// frameLen is the length of a frame that begins with a function code and a
+// byte, as it says itself; 0 if it is of another function than the request.
+func frameLen(request *pdu, function, next byte) int {
+	switch {
+	case function == request.FunctionCode|failed:
 		return 2 + rtuOverhead
+	case function != request.FunctionCode:
+		return 0
+	case counted(request):
+		return 2 + int(next) + rtuOverhead
 	}
-	return 0
+	return answerLen(request) + rtuOverhead
 }

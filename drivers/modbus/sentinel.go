@@ -31,8 +31,8 @@ func (s *Sentinel) UnmarshalText(text []byte) error {
 		s.bits = uint64(i)
 	} else if u, err := strconv.ParseUint(t, 10, 64); err == nil {
 		s.bits = u
-	} else {
-		s.bits = uint64(int64(num)) // 1e3; where it does not fit, fits says so
+	} else if math.Abs(num) < 1<<63 {
+		s.bits = uint64(int64(num)) // 1e3; what is not whole does not fit an integer
 	}
 	return badSentinel(t, err)
 }

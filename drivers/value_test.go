@@ -1,0 +1,90 @@
+package drivers
+
+import (
+	"math"
+	"testing"
+)
+
+func TestValueReadsAsTextAndNumber(t *testing.T) {
+	tests := map[string]struct {
+		v     Value
+		kind  string
+		text  string
+		i     int64
+		f     float64
+		truth bool
+	}{
+		"is nothing at first":            {Value{}, "none", "", 0, 0, false},
+		"is true":                        {Bool(true), "bool", "true", 1, 1, true},
+		"is false":                       {Bool(false), "bool", "false", 0, 0, false},
+		"is a negative integer":          {Int(-7), "integer", "-7", -7, -7, true},
+		"is a counter":                   {Uint(123456), "integer", "123456", 123456, 123456, true},
+		"is the largest counter":         {Uint(math.MaxUint64), "integer", "18446744073709551615", -1, 1 << 64, true},
+		"is a number":                    {Float(21.4), "number", "21.4", 21, 21.4, true},
+		"is a whole number":              {Float(230), "number", "230", 230, 230, true},
+		"has no exponent when small":     {Float(0.000001), "number", "0.000001", 0, 0.000001, true},
+		"has no exponent when large":     {Float(1e20), "number", "100000000000000000000", 0, 1e20, true},
+		"has an exponent beyond reading": {Float(1e21), "number", "1e+21", 0, 1e21, true},
+		"has few digits from 32 bits":    {Float32(230.1), "number", "230.1", 230, 230.1, true},
+		"is zero from 32 bits":           {Float32(0), "number", "0", 0, 0, false},
+		"is a text":                      {Text("heating"), "text", "heating", 0, 0, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tt.v.Kind().String(); got != tt.kind {
+				t.Errorf("kind %s, want %s", got, tt.kind)
+			}
+			if got := tt.v.String(); got != tt.text {
+				t.Errorf("text %s, want %s", got, tt.text)
+			}
+			if got := tt.v.Float(); got != tt.f {
+				t.Errorf("number %v, want %v", got, tt.f)
+			}
+			if got := tt.v.Bool(); got != tt.truth {
+				t.Errorf("truth %v, want %v", got, tt.truth)
+			}
+			// What an int64 cannot hold is the caller's to ask for with care.
+			if math.Abs(tt.f) < 1<<63 {
+				if got := tt.v.Int(); got != tt.i {
+					t.Errorf("integer %v, want %v", got, tt.i)
+				}
+			}
+		})
+	}
+}
+
+func TestEqualValuesCompareEqual(t *testing.T) {
+	if Uint(7) != Int(7) || Float(1.5) != Float(1.5) || Text("a") != Text("a") || Bool(true) != Bool(true) {
+		t.Error("equal values differ")
+	}
+	if Int(1) == Bool(true) || Int(1) == Float(1) || Text("1") == Int(1) || Text("") == (Value{}) {
+		t.Error("values of different kinds are equal")
+	}
+}
+
+func TestOnlyNumbersAreNumbers(t *testing.T) {
+	for _, v := range []Value{Int(0), Uint(math.MaxUint64), Float(0)} {
+		if !v.IsNumber() {
+			t.Errorf("%v is no number", v)
+		}
+	}
+	for _, v := range []Value{{}, Bool(true), Text("1")} {
+		if v.IsNumber() {
+			t.Errorf("%v is a number", v)
+		}
+	}
+}
+
+func TestAppendKeepsWhatStandsBefore(t *testing.T) {
+	if got := string(Float(-0.5).Append([]byte("v="))); got != "v=-0.5" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestValueOfANumberCostsNoAllocation(t *testing.T) {
+	buf := make([]byte, 0, 64)
+	var v Value
+	if n := testing.AllocsPerRun(100, func() { v = Float32(230.1); buf = v.Append(buf[:0]) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
