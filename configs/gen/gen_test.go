@@ -62,11 +62,11 @@ type pace struct {
 }
 
 type serial struct {
-	// Port is the serial port.
+	// Port is the serial port. Required.
 	Port string `yaml:"port" check:"required"`
-	// Baud is the speed of the line.
+	// Baud is the speed of the line. Default 9600. More is not better.
 	Baud int `yaml:"baud" check:"min=50,max=115200"`
-	// DataBits is the bits of a character.
+	// DataBits is 8 bits or fewer.
 	DataBits int `yaml:"data_bits" check:"oneof=7|8"`
 }
 
@@ -80,13 +80,13 @@ type device struct {
 }
 
 type point struct {
-	// Scale is what raw values are multiplied by.
+	// Scale and offset change raw values. Default: 1, for most.
 	Scale float64 `yaml:"scale" check:"min=-10"`
 	// Write says whether the point may be written.
 	Write write `yaml:"write"`
 	// Enum gives numbers their words.
 	Enum map[int64]string `yaml:"enum"`
-	// Order is the order of words.
+	// Order is the order of words. Default: as on the wire. It never changes.
 	Order order `yaml:"order"`
 }
 
@@ -127,6 +127,7 @@ func siteSection() gen.Section {
 	drivers := func(serial, pins any) []gen.Choice {
 		return []gen.Choice{
 			{Name: "serial", Doc: "Devices on a wire.", Structs: []any{serial}},
+			{Name: "rs485", Doc: "Devices on two wires.", Structs: []any{serial}},
 			{Name: "pins", Doc: "Lines of a chip.", Structs: []any{pins}},
 		}
 	}

@@ -34,12 +34,35 @@ func (r *reference) section(section Section, level int) {
 	} else {
 		r.table(keys)
 	}
-	for _, choice := range section.Choices {
-		r.heading(section.Title+": "+choice.Name, choice.Doc, level+1)
-		r.table(r.keys(choice.Structs))
-	}
+	r.choices(section, level+1)
 	for _, sub := range section.Sections {
 		r.section(sub, 2)
+	}
+}
+
+// choices are the tables of the choices. Those with the same keys share one.
+func (r *reference) choices(section Section, level int) {
+	var tables []string
+	names, docs := map[string]string{}, map[string]string{}
+	for _, choice := range section.Choices {
+		one := reference{model: r.model}
+		one.table(one.keys(choice.Structs))
+		r.errs = one.errs
+		table := one.String()
+		switch {
+		case table == "" && choice.Doc == "":
+			continue
+		case names[table] == "":
+			tables = append(tables, table)
+			names[table], docs[table] = choice.Name, choice.Doc
+		default:
+			names[table] += ", " + choice.Name
+			docs[table] = strings.TrimSpace(docs[table] + "\n\n" + choice.Doc)
+		}
+	}
+	for _, table := range tables {
+		r.heading(section.Title+": "+names[table], docs[table], level)
+		r.WriteString(table)
 	}
 }
 
@@ -83,22 +106,47 @@ func (r *reference) table(keys []key) {
 func (r *reference) rows(prefix string, keys []key) {
 	for _, k := range keys {
 		name := prefix + k.name
-		preset := ""
-		switch {
-		case k.required:
-			preset = "required"
-		case k.preset != nil:
-			preset = "`" + written(k.preset) + "`"
-		}
+		doc, preset := k.told()
 		label := "`" + name + "`"
 		if k.shape.kind == secret {
 			label += ", `" + name + "_file`"
 		}
-		fmt.Fprintf(r, "| %s | %s | %s | %s |\n", cell(label), cell(words(k.shape)), cell(preset), cell(escape(k.doc)))
-		for _, inner := range k.shape.objects() {
-			r.rows(name+entry(k.shape)+".", inner)
+		fmt.Fprintf(r, "| %s | %s | %s | %s |\n", cell(label), cell(words(k.shape)), cell(preset), cell(escape(doc)))
+		for _, keys := range k.shape.objects() {
+			r.rows(name+entry(k.shape)+".", keys)
 		}
 	}
+}
+
+// told is the meaning of a key and its default. What a comment says of the
+// default moves to where one looks for it.
+func (k key) told() (doc, preset string) {
+	switch {
+	case k.required:
+		return strings.TrimSuffix(k.doc, " Required."), "required"
+	case k.preset == nil:
+		doc, preset = cutDefault(k.doc)
+		return doc, escape(preset)
+	}
+	preset = written(k.preset)
+	if doc, said := cutDefault(k.doc); said == preset {
+		return doc, "`" + preset + "`"
+	}
+	return k.doc, "`" + preset + "`"
+}
+
+// cutDefault takes the sentence "Default: none." out of a comment.
+func cutDefault(doc string) (rest, preset string) {
+	before, after, found := strings.Cut(doc, ". Default")
+	if !found {
+		return doc, ""
+	}
+	sentence, after, more := strings.Cut(after, ". ")
+	preset = strings.TrimSuffix(strings.TrimLeft(sentence, ": "), ".")
+	if more {
+		after = " " + after
+	}
+	return before + "." + after, preset
 }
 
 // entry stands for any entry in the path of a key: "[]" in a list, ".*" in a
@@ -131,7 +179,7 @@ func words(s shape) string {
 	case text:
 		return textWords(s.check)
 	case list:
-		return "list: " + words(*s.each)
+		return "list: " + inner(*s.each)
 	case dict:
 		return dictWords(s)
 	case object, named:
@@ -140,6 +188,14 @@ func words(s shape) string {
 		return formWords(s.forms)
 	}
 	return "anything"
+}
+
+// inner are the words for an entry.
+func inner(s shape) string {
+	if s.kind == choices {
+		return "(" + words(s) + ")"
+	}
+	return words(s)
 }
 
 func formWords(forms []shape) string {
@@ -162,9 +218,9 @@ func textWords(check configs.Check) string {
 
 func dictWords(s shape) string {
 	if s.numeric {
-		return "section: whole numbers, each with " + words(*s.each)
+		return "section: whole numbers, each with " + inner(*s.each)
 	}
-	return "section: own keys, each with " + words(*s.each)
+	return "section: own keys, each with " + inner(*s.each)
 }
 
 func integerWords(s shape) string {

@@ -38,12 +38,20 @@ func (s *Source) Field(t reflect.Type, field string) (string, error) {
 	return aboutKey(comment, field), nil
 }
 
-// aboutKey turns "Baud is the speed" into "The speed": the reader knows the
-// key, and not the field.
+// aboutKey turns "Baud is the speed" into "The speed" and "Write lets" into
+// "Lets": who reads it sees the key, and not the field.
 func aboutKey(comment, field string) string {
 	comment = strings.Join(strings.Fields(comment), " ")
-	if rest, ok := strings.CutPrefix(comment, field+" "); ok {
-		comment = strings.TrimPrefix(strings.TrimPrefix(rest, "is "), "are ")
+	rest, _ := strings.CutPrefix(comment, field+" ")
+	verb, object, _ := strings.Cut(rest, " ")
+	switch {
+	case verb == "is" || verb == "are":
+		comment = object
+	case strings.HasSuffix(verb, "s"):
+		comment = rest
+	}
+	if word, _, _ := strings.Cut(comment, " "); strings.ContainsAny(word, "0123456789") {
+		return comment // a word to be written as it is, such as int16
 	}
 	first, width := utf8.DecodeRuneInString(comment)
 	return string(unicode.ToUpper(first)) + comment[width:]
