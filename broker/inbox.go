@@ -22,16 +22,16 @@ func (i *inbox) ring() {
 }
 
 // Subscribe subscribes a reader in this process to what the filters take,
-// retained messages first. It is subscribed on return, and until ctx ends or
-// the loop over the messages, of which there is one, is left. Messages wait in
-// a queue with the limits of any other client's. The filters must be valid; one
-// that is not takes nothing.
+// retained messages first, each with the retain flag as it was published. It is
+// subscribed on return, and until ctx ends or the loop over the messages, of
+// which there is one, is left. Messages wait in a queue with the limits of any
+// other client's. The filters must be valid; one that is not takes nothing.
 func (s *Server) Subscribe(ctx context.Context, filters ...mqtt.Filter) iter.Seq[mqtt.Message] {
 	in := &session{server: s, id: "in process", inner: true, inbox: &inbox{bell: make(chan struct{}, 1)}}
 	for _, f := range filters {
 		if f.Subscribable() {
 			in.note(f)
-			in.subscribe(f, tree.Options{QoS: mqtt.ExactlyOnce}, true)
+			in.subscribe(f, tree.Options{QoS: mqtt.ExactlyOnce, RetainAsPublished: true}, true)
 		}
 	}
 	stop := context.AfterFunc(ctx, func() { in.finish() })
