@@ -97,6 +97,15 @@ type Device interface {
 	Address() Address
 }
 
+// Output is implemented by an Address whose place is one thing when it is only
+// read and another when it is written too: a line of a chip is an input or an
+// output.
+type Output interface {
+	// AllowWrite is called when the point may be written, before the bus is
+	// opened.
+	AllowWrite()
+}
+
 // Checker is implemented by Settings that can find points which contradict
 // each other, or that no request can fetch. Nothing is opened.
 type Checker interface {
