@@ -25,6 +25,9 @@ func (w *Write) UnmarshalConfig(n *configs.Node) {
 	n.Decode(&w.Allowed)
 }
 
+// ConfigForms is what may be written, for the schema.
+func (Write) ConfigForms() []any { return []any{false, Limits{}} }
+
 // Limits are the bounds of what may be written, in the unit of the point, after
 // scale and offset. What is nil does not bound.
 type Limits struct {
