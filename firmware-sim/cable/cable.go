@@ -6,6 +6,7 @@ package cable
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -14,8 +15,9 @@ import (
 // Cable is one cable. One goroutine may read while others write; each Write
 // goes out in one piece.
 type Cable struct {
-	link string
-	done chan struct{} // closed by Close
+	link  string
+	claim io.Closer     // of the link; nil if there is none
+	done  chan struct{} // closed by Close
 
 	writing sync.Mutex // one frame at a time
 
@@ -27,12 +29,18 @@ type Cable struct {
 }
 
 // Open makes a cable. If link is not empty it becomes a symbolic link to the
-// port; whatever stands there is left alone and refused, but for a link that
-// leads nowhere. The caller closes the cable.
+// port; whatever stands there is left alone and refused, but for a link that a
+// killed simulator left behind. The caller closes the cable.
 func Open(link string) (*Cable, error) {
 	c := &Cable{link: link, done: make(chan struct{}), changed: make(chan struct{})}
+	if link != "" {
+		var err error
+		if c.claim, err = claim(link); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.Replug(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
@@ -107,7 +115,11 @@ func (c *Cable) Close() error {
 	}
 	c.closed = true
 	close(c.done)
-	return c.unplug()
+	err := c.unplug()
+	if c.claim != nil {
+		err = errors.Join(err, c.claim.Close())
+	}
+	return err
 }
 
 // Read waits for bytes and returns them once the wire would have carried
