@@ -2,15 +2,49 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"fieldmq/broker/mqtt"
 )
 
 // quiet is a log that nobody reads.
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// TestMain fails if a goroutine of this package is left when all tests are done.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for deadline := time.Now().Add(patience); goroutines() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			fmt.Fprintf(os.Stderr, "goroutines are left:\n%s", stacks())
+			os.Exit(1)
+		}
+	}
+	os.Exit(code)
+}
+
+// goroutines is the number of those that run code of this package besides tests.
+func goroutines() (n int) {
+	for _, stack := range strings.Split(stacks(), "\n\n") {
+		if strings.Contains(stack, "fieldmq/broker.(*") {
+			n++
+		}
+	}
+	return n
+}
+
+func stacks() string {
+	buf := make([]byte, 1<<20)
+	return string(buf[:runtime.Stack(buf, true)])
+}
 
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
@@ -92,3 +126,5 @@ func serve(t testing.TB, s *Server) (stop func(), addr string) {
 	}
 	return stop, l.Addr().String()
 }
+
+func equal(a, b mqtt.Message) bool { return reflect.DeepEqual(a, b) }
