@@ -94,18 +94,13 @@ func (n *Node) find(key string) (at *Node, path string) {
 	for key != "" {
 		var step string
 		step, key = cutStep(key)
-		path = joinPath(path, step)
-		if at == nil {
-			continue
+		next := at.step(step)
+		if next == nil {
+			return at, joinPath(joinPath(path, step), key)
 		}
-		if next := at.step(step); next != nil {
-			at, n = next, next
-			path = next.Path()
-			continue
-		}
-		at = nil
+		at, path = next, next.Path()
 	}
-	return n, path
+	return at, path
 }
 
 // cutStep takes the first step off a key: "a" of "a.b" and "a[1]", "[1]" of "[1].b".

@@ -110,13 +110,14 @@ func (d *Document) syntax(text []byte, err error) {
 		low = middle + 1
 	}
 	line := d.lines[high-1]
-	indent := len(line) - len(strings.TrimLeft(line, " \t"))
-	d.fault(place{high, indent + 1}, "", explainSyntax(err.Error(), line[:indent]))
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	d.fault(place{high, len(indent) + 1}, "", explainSyntax(err.Error(), line, indent))
 }
 
 // explainSyntax says in plain words what the parser found.
-func explainSyntax(problem, indent string) string {
-	if strings.Contains(indent, "\t") {
+func explainSyntax(problem, line, indent string) string {
+	const noToken = "cannot start any token"
+	if strings.Contains(indent, "\t") || strings.Contains(problem, noToken) && strings.Contains(line, "\t") {
 		return "a tab in the indentation; write spaces"
 	}
 	for _, known := range [...]struct{ problem, text string }{
@@ -128,12 +129,13 @@ func explainSyntax(problem, indent string) string {
 		{"did not find expected ',' or '}'", `a "{" is not closed, or a "," is missing`},
 		{"found unexpected end of stream", "a quote is not closed"},
 		{"found unexpected document indicator", "a quote is not closed"},
-		{"cannot start any token", "a value cannot begin with this character; put the value in quotes"},
+		{noToken, "a value cannot begin with this character; put the value in quotes"},
 		{"unknown escape character", `an unknown escape in double quotes; in single quotes a \ stands for itself`},
 		{"did not find expected alphabetic or numeric character", `a value cannot begin with * or & unless it is in quotes`},
 		{"unknown anchor", "the name after the * is not defined above; a value that begins with * needs quotes"},
 		{"block sequence entries are not allowed", `a list cannot begin here; put the first "- " on a line of its own`},
 		{"did not find expected node content", "a value is missing here"},
+		{"did not find expected <document start>", "this does not belong to what stands above; look at the brackets there"},
 		{"exceeded max depth", "nested too deeply"},
 	} {
 		if strings.Contains(problem, known.problem) {

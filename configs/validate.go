@@ -18,19 +18,17 @@ func (n *Node) validate(v reflect.Value) bool {
 
 // blame adds each of the faults that an error joins.
 func (n *Node) blame(err error) {
-	if err == nil {
-		return
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	var joined interface{ Unwrap() []error }
+	var bad *KeyError
+	switch {
+	case err == nil:
+	case errors.As(err, &joined):
 		for _, each := range joined.Unwrap() {
 			n.blame(each)
 		}
-		return
-	}
-	var bad *KeyError
-	if errors.As(err, &bad) {
+	case errors.As(err, &bad):
 		n.Bad(bad.Key, "%s", bad.Text)
-		return
+	default:
+		n.Bad("", "%s", err)
 	}
-	n.Bad("", "%s", err)
 }

@@ -141,14 +141,14 @@ func (m *model) element(t reflect.Type, check configs.Check) shape {
 
 // integerShape leaves out bounds that are only those of the machine.
 func integerShape(t reflect.Type, check configs.Check) shape {
-	const most = len("-2147483648")
 	s := shape{kind: integer, check: check}
 	low, high := configs.IntegerBounds(t, check)
-	if text := low.String(); len(text) <= most {
-		s.low = text
+	machine := t.Kind() == reflect.Int || t.Kind() == reflect.Uint || t.Bits() == 64
+	if !machine || check.Min != "" {
+		s.low = low.String()
 	}
-	if text := high.String(); len(text) <= most {
-		s.high = text
+	if !machine || check.Max != "" {
+		s.high = high.String()
 	}
 	return s
 }
