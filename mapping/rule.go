@@ -17,7 +17,7 @@ type Rule struct {
 	// Unit is the unit of the value as a UCUM code: Cel, V, kW.h. It stands in
 	// info and changes nothing. Default: none.
 	Unit string `yaml:"unit"`
-	// Scale and offset make the value from what the device says:
+	// Scale is what the number that the device says is multiplied by:
 	// value = raw * scale + offset. Default: 1.
 	Scale float64 `yaml:"scale"`
 	// Offset is in the unit of the value; see scale. Default: 0.
