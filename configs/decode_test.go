@@ -233,6 +233,25 @@ func TestNumbersKeepToTheirType(t *testing.T) {
 	}
 }
 
+func TestLongTextsAreCut(t *testing.T) {
+	var c struct {
+		A int      `yaml:"a"`
+		C inner    `yaml:"c"`
+		D []string `yaml:"d" check:"oneof=x"`
+	}
+	long := strings.Repeat("9", 5000)
+	d := configs.Parse("a.yaml", []byte("a: "+long+"\nc: {? "+long+" : 1}\nd: ["+long+"]\n"), nil)
+	d.Root().Decode(&c)
+	if len(d.Faults()) != 3 {
+		t.Errorf("got %d faults", len(d.Faults()))
+	}
+	for _, f := range d.Faults() {
+		if len(f.String()) > 1100 {
+			t.Errorf("a fault has %d bytes", len(f.String()))
+		}
+	}
+}
+
 func TestNearestOfManyWordsIsNamed(t *testing.T) {
 	var c struct {
 		Type string `yaml:"type" check:"oneof=int16|uint16|int32|uint32|float32"`

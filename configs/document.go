@@ -95,7 +95,7 @@ func (d *Document) Err() error {
 // fault remembers what is wrong at a place, once.
 func (d *Document) fault(at place, path, text string) {
 	d.trouble++
-	f := Fault{File: d.file, Line: at.line, Column: at.column, Text: printable(text)}
+	f := Fault{File: d.file, Line: at.line, Column: at.column, Text: printable(cut(text, longestFault))}
 	if d.seen[f] {
 		return
 	}

@@ -5,15 +5,21 @@ import (
 	"strings"
 )
 
-// quote is a text for a fault: in quotes, without what cannot be printed, and
-// cut where it is long.
-func quote(s string) string {
-	const longest = 60
+const (
+	longestWord  = 60   // characters that a fault quotes
+	longestFault = 1000 // characters of a fault, whoever wrote it
+)
+
+// cut keeps the beginning of a long text.
+func cut(s string, longest int) string {
 	if runes := []rune(s); len(runes) > longest {
-		return strconv.Quote(string(runes[:longest])) + "..."
+		return string(runes[:longest]) + "..."
 	}
-	return strconv.Quote(s)
+	return s
 }
+
+// quote is a text for a fault: in quotes, without what cannot be printed.
+func quote(s string) string { return strconv.Quote(cut(s, longestWord)) }
 
 // list is "a, b or c".
 func list(words []string, last string) string {
@@ -24,12 +30,5 @@ func list(words []string, last string) string {
 	return strings.Join(words[:n-1], ", ") + " " + last + " " + words[n-1]
 }
 
-// pathName is a key as a part of a path: without what cannot be printed, and
-// cut where it is long.
-func pathName(key string) string {
-	const longest = 60
-	if runes := []rune(key); len(runes) > longest {
-		key = string(runes[:longest]) + "..."
-	}
-	return printable(key)
-}
+// pathName is a key as a part of a path: without what cannot be printed.
+func pathName(key string) string { return printable(cut(key, longestWord)) }

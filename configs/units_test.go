@@ -89,3 +89,25 @@ func TestUnitsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func FuzzUnits(f *testing.F) {
+	for _, text := range []string{"300ms", "1h30m", "7d", "0.5d", "1h2d", "512KiB", "10MB", "9223372036854775807kB", "-1s", "5"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var d configs.Duration
+		if d.UnmarshalText([]byte(text)) == nil {
+			if d < 0 {
+				t.Errorf("%s is %v", text, d)
+			}
+			roundTrip(t, text, d, new(configs.Duration))
+		}
+		var s configs.Size
+		if s.UnmarshalText([]byte(text)) == nil {
+			if s < 0 {
+				t.Errorf("%s is %v", text, s)
+			}
+			roundTrip(t, text, s, new(configs.Size))
+		}
+	})
+}
