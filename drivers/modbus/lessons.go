@@ -46,9 +46,17 @@ func (l *lessons) refused(p place) bool {
 // part notes that the points on both sides of a gap must be read apart.
 func (l *lessons) part(g gap) { l.gaps = append(l.gaps, g) }
 
-// apart says whether reading across a gap would touch one that was refused.
+// apart says whether reading across a gap would touch what was refused.
 func (l *lessons) apart(g gap) bool {
-	return g.first <= g.end && slices.ContainsFunc(l.gaps, func(known gap) bool {
+	if g.first > g.end {
+		return false
+	}
+	for p := range l.refusals {
+		if p.table == g.table && p.first < g.end && g.first < p.end {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.gaps, func(known gap) bool {
 		return known.table == g.table && known.first <= g.end && g.first <= known.end
 	})
 }

@@ -94,7 +94,7 @@ func newWriting(c drivers.Command) (*writing, error) {
 		first:    a.First(),
 	}
 	if !a.Writable() {
-		return nil, fmt.Errorf("a %s cannot be written", a.Table())
+		return nil, fmt.Errorf("%s %d cannot be written", a.Table(), a.First())
 	}
 	raw, err := encode(a, c.Value)
 	if err != nil {

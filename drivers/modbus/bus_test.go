@@ -1,0 +1,371 @@
+package modbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fieldmq/drivers"
+)
+
+// memory is a link to a device with a memory. It notes what it is asked.
+type memory struct {
+	registers map[int]uint16 // of all tables
+	// refuse gives an exception instead of an answer, 0 for none.
+	refuse func(request *pdu) Exception
+	asked  []string
+	trip   time.Duration
+}
+
+func (m *memory) Close() error { return nil }
+
+func (m *memory) cost(byte) cost { return cost{max(m.trip, time.Millisecond), 100 * time.Microsecond} }
+
+func (m *memory) ask(ctx context.Context, _ byte, _ time.Duration, requests []*pdu) ([]answer, error) {
+	answers := make([]answer, len(requests))
+	for i, r := range requests {
+		m.asked = append(m.asked, fmt.Sprintf("%d:%d+%d", r.FunctionCode, address(r), quantity(r)))
+		answers[i].at = time.Now()
+		if e := m.refuse(r); e != 0 {
+			answers[i].err = e
+			continue
+		}
+		answers[i].data = m.serve(r)
+	}
+	return answers, ctx.Err()
+}
+
+func (m *memory) serve(r *pdu) []byte {
+	first := address(r)
+	switch r.FunctionCode {
+	case 1, 2:
+		packed := make([]byte, (quantity(r)+7)/8)
+		for i := range quantity(r) {
+			packed[i/8] |= byte(m.registers[first+i]&1) << (i % 8)
+		}
+		return packed
+	case 3, 4:
+		var data []byte
+		for i := range quantity(r) {
+			data = append(data, words(int(m.registers[first+i]))...)
+		}
+		return data
+	case 5:
+		m.registers[first] = uint16(quantity(r) >> 15)
+	case 6:
+		m.registers[first] = uint16(quantity(r))
+	case 15:
+		for i := range quantity(r) {
+			m.registers[first+i] = 0
+			if bit(r.Data[5:], i) {
+				m.registers[first+i] = 1
+			}
+		}
+	case 16:
+		for i := range quantity(r) {
+			m.registers[first+i] = uint16(r.Data[5+2*i])<<8 | uint16(r.Data[6+2*i])
+		}
+	}
+	return r.Data[:4]
+}
+
+// takeAsked is what was asked since the last time.
+func (m *memory) takeAsked() string {
+	defer func() { m.asked = nil }()
+	return strings.Join(m.asked, " ")
+}
+
+func onMemory(refuse func(*pdu) Exception) (*Bus, *memory) {
+	if refuse == nil {
+		refuse = func(*pdu) Exception { return 0 }
+	}
+	m := &memory{registers: map[int]uint16{}, refuse: refuse}
+	return newBus(m, quiet()), m
+}
+
+// touches says whether a read touches a register.
+func touches(r *pdu, register int) bool {
+	return address(r) <= register && register < address(r)+quantity(r)
+}
+
+func holdings(d *Device, at ...int) (points []*drivers.Point) {
+	for _, n := range at {
+		points = append(points, point(d, fmt.Sprint(n), holding(n, Uint16)))
+	}
+	return points
+}
+
+// errorsOf are the errors of samples, "-" for values.
+func errorsOf(t *testing.T, bus *Bus, points []*drivers.Point) string {
+	t.Helper()
+	samples, err := bus.Read(t.Context(), points)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, s := range samples {
+		if s.Err == nil {
+			texts = append(texts, "-")
+		} else {
+			texts = append(texts, s.Err.Error())
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+func TestRefusedPointIsFoundAndReadAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := 12
+		bus, m := onMemory(func(r *pdu) Exception {
+			if touches(r, bad) {
+				return 2
+			}
+			return 0
+		})
+		points := holdings(unitOf(newTCPSettings(), 1), 10, 12, 14, 16)
+		const want = "-, illegal data address, -, -"
+		for _, asked := range []string{
+			"3:10+7 3:10+3 3:10+1 3:12+1 3:14+3", // looks for it
+			"3:10+1 3:14+3",                      // and does not touch it again
+			"3:10+1 3:14+3",
+		} {
+			if got := errorsOf(t, bus, points); got != want {
+				t.Errorf("got %s", got)
+			}
+			if got := m.takeAsked(); got != asked {
+				t.Errorf("asked %s", got)
+			}
+		}
+
+		time.Sleep(retryRefused)
+		bad = -1 // the device has learned
+		if got := errorsOf(t, bus, points); got != "-, -, -, -" {
+			t.Errorf("got %s", got)
+		}
+		m.takeAsked()
+		errorsOf(t, bus, points)
+		if got := m.takeAsked(); got != "3:10+7" {
+			t.Errorf("asked %s", got)
+		}
+	})
+}
+
+func TestGapThatTheDeviceLacksIsReadNoMore(t *testing.T) {
+	for e := Exception(2); e <= 4; e++ {
+		bus, m := onMemory(func(r *pdu) Exception {
+			if touches(r, 13) {
+				return e
+			}
+			return 0
+		})
+		points := holdings(unitOf(newTCPSettings(), 1), 10, 11, 15, 16)
+		if got := errorsOf(t, bus, points); got != "-, -, -, -" {
+			t.Errorf("got %s", got)
+		}
+		if got := m.takeAsked(); got != "3:10+7 3:10+2 3:15+2" {
+			t.Errorf("asked %s", got)
+		}
+		if got := errorsOf(t, bus, points); got != "-, -, -, -" {
+			t.Errorf("got %s", got)
+		}
+		if got := m.takeAsked(); got != "3:10+2 3:15+2" {
+			t.Errorf("asked %s", got)
+		}
+	}
+}
+
+func TestLimitOfTheDeviceIsFound(t *testing.T) {
+	bus, m := onMemory(func(r *pdu) Exception {
+		if quantity(r) > 16 {
+			return 3
+		}
+		return 0
+	})
+	var at []int
+	for n := range 40 {
+		at = append(at, n)
+	}
+	points := holdings(unitOf(newTCPSettings(), 1), at...)
+	for range 2 {
+		if got := errorsOf(t, bus, points); strings.Contains(got, "illegal") {
+			t.Errorf("got %s", got)
+		}
+	}
+	m.takeAsked()
+	errorsOf(t, bus, points)
+	if got := m.takeAsked(); got != "3:0+10 3:10+10 3:20+10 3:30+10" {
+		t.Errorf("asked %s", got)
+	}
+}
+
+func TestTableThatTheDeviceLacksIsAskedForOnce(t *testing.T) {
+	bus, m := onMemory(func(r *pdu) Exception { return 1 })
+	points := holdings(unitOf(newTCPSettings(), 1), 1, 2, 3)
+	for range 2 {
+		if got := errorsOf(t, bus, points); got != "illegal function, illegal function, illegal function" {
+			t.Errorf("got %s", got)
+		}
+	}
+	if got := m.takeAsked(); got != "3:1+3" {
+		t.Errorf("asked %s", got)
+	}
+}
+
+func TestBoxWithoutTheDeviceMeansSilence(t *testing.T) {
+	bus, m := onMemory(func(r *pdu) Exception { return 11 })
+	samples, err := bus.Read(t.Context(), holdings(unitOf(newTCPSettings(), 1), 1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range samples {
+		if !errors.Is(s.Err, drivers.ErrOffline) || errors.Is(s.Err, drivers.ErrRefused) {
+			t.Errorf("got %v", s.Err)
+		}
+	}
+	if got := m.takeAsked(); got != "3:1+2" {
+		t.Errorf("asked %s", got)
+	}
+}
+
+func TestPlanFollowsTheTurnaround(t *testing.T) {
+	bus, m := onMemory(nil)
+	points := holdings(unitOf(newTCPSettings(), 1), 1, 50)
+	for _, tt := range []struct {
+		trip time.Duration
+		want string
+	}{
+		{time.Millisecond, "3:1+1 3:50+1"},
+		{20 * time.Millisecond, "3:1+50"},
+		{15 * time.Millisecond, "3:1+50"}, // about the same
+		{time.Millisecond, "3:1+1 3:50+1"},
+	} {
+		m.trip = tt.trip
+		errorsOf(t, bus, points)
+		if got := m.takeAsked(); got != tt.want {
+			t.Errorf("%v: asked %s", tt.trip, got)
+		}
+	}
+}
+
+func TestPlansTakeNoMemoryWithoutBound(t *testing.T) {
+	bus, _ := onMemory(nil)
+	d := unitOf(newTCPSettings(), 1)
+	for range 3 * maxPlans {
+		errorsOf(t, bus, holdings(d, 1))
+	}
+	if len(bus.plans) > maxPlans {
+		t.Errorf("%d plans are kept", len(bus.plans))
+	}
+}
+
+func TestWritesBecomeFewRequests(t *testing.T) {
+	type set struct {
+		at    func(*Address)
+		value drivers.Value
+	}
+	bitOf := func(n, bit int) func(*Address) { return func(a *Address) { a.Holding, a.Bit = at0(n), &bit } }
+	tests := map[string]struct {
+		multiple bool
+		refuse   func(*pdu) Exception
+		sets     []set
+		want     string
+		fails    string
+	}{
+		"writes one register with 6": {sets: []set{{holding(1, Uint16), drivers.Int(7)}}, want: "6:1+7"},
+		"writes one with 16 if told": {multiple: true, sets: []set{{holding(1, Uint16), drivers.Int(7)}}, want: "16:1+1"},
+		"writes long values with 16": {sets: []set{{holding(1, Float32), drivers.Float(1)}}, want: "16:1+2"},
+		"writes one coil with 5":     {sets: []set{{coil(3), drivers.Bool(true)}}, want: "5:3+65280"},
+		"writes coils off":           {sets: []set{{coil(3), drivers.Bool(false)}}, want: "5:3+0"},
+		"writes one with 15 if told": {multiple: true, sets: []set{{coil(3), drivers.Bool(true)}}, want: "15:3+1"},
+		"joins neighbours":           {sets: []set{{holding(1, Uint16), drivers.Int(7)}, {holding(2, Uint32), drivers.Int(8)}}, want: "16:1+3"},
+		"joins backwards":            {sets: []set{{holding(2, Uint32), drivers.Int(8)}, {holding(1, Uint16), drivers.Int(7)}}, want: "16:1+3"},
+		"joins coils":                {sets: []set{{coil(4), drivers.Bool(true)}, {coil(3), drivers.Bool(true)}}, want: "15:3+2"},
+		"keeps the order of others":  {sets: []set{{holding(9, Uint16), drivers.Int(7)}, {holding(2, Uint16), drivers.Int(8)}}, want: "6:9+7 6:2+8"},
+		"keeps tables apart":         {sets: []set{{holding(1, Uint16), drivers.Int(7)}, {coil(2), drivers.Bool(true)}}, want: "6:1+7 5:2+65280"},
+		"keeps what it does not own": {sets: []set{{bitOf(200, 1), drivers.Bool(true)}}, want: "3:200+1 6:200+61442"},
+		"changes bits at once":       {sets: []set{{bitOf(200, 1), drivers.Bool(true)}, {bitOf(200, 15), drivers.Bool(false)}}, want: "3:200+1 6:200+28674"},
+		"writes the last of a bit":   {sets: []set{{bitOf(200, 1), drivers.Bool(true)}, {bitOf(200, 1), drivers.Bool(false)}}, want: "3:200+1 6:200+61440"},
+		"sends nothing if one is wrong": {
+			sets:  []set{{holding(1, Uint16), drivers.Int(7)}, {holding(2, Uint16), drivers.Int(70000)}},
+			fails: "write unit-1/p: refused: 70000 is not from 0 to 65535",
+		},
+		"writes no input": {
+			sets:  []set{{input(1, Uint16, ABCD), drivers.Int(7)}},
+			fails: "write unit-1/p: refused: input 1 cannot be written",
+		},
+		"stops at the first refusal": {
+			refuse: func(*pdu) Exception { return 3 },
+			sets:   []set{{holding(1, Uint16), drivers.Int(7)}, {holding(5, Uint16), drivers.Int(8)}},
+			want:   "6:1+7",
+			fails:  "write unit-1/p: illegal data value",
+		},
+		"writes one by one if it must": {
+			refuse: func(r *pdu) Exception {
+				if r.FunctionCode == 16 {
+					return 1
+				}
+				return 0
+			},
+			sets: []set{{holding(1, Uint16), drivers.Int(7)}, {holding(2, Uint16), drivers.Int(8)}},
+			want: "16:1+2 6:1+7 6:2+8",
+		},
+		"takes at work for agreed": {
+			refuse: func(*pdu) Exception { return 5 },
+			sets:   []set{{holding(1, Uint16), drivers.Int(7)}},
+			want:   "6:1+7",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			bus, m := onMemory(tt.refuse)
+			m.registers[200] = 0xF000
+			d := unitOf(newTCPSettings(), 1)
+			d.WriteMultiple = tt.multiple
+			var commands []drivers.Command
+			for _, s := range tt.sets {
+				commands = append(commands, drivers.Command{Point: point(d, "p", s.at), Value: s.value})
+			}
+			err := bus.Write(t.Context(), commands)
+			if text := fmt.Sprint(err); tt.fails == "" && err != nil || tt.fails != "" && text != tt.fails {
+				t.Errorf("got %v", err)
+			}
+			if err != nil && (!errors.Is(err, drivers.ErrRefused) || errors.Is(err, drivers.ErrBus)) {
+				t.Errorf("%v is no refusal", err)
+			}
+			if got := m.takeAsked(); got != tt.want {
+				t.Errorf("asked %s, want %s", got, tt.want)
+			}
+			if err != nil || tt.refuse != nil {
+				return
+			}
+			for i, c := range commands {
+				if later := i+1 < len(commands) && at(commands[i+1].Point).String() == at(c.Point).String(); later {
+					continue
+				}
+				samples, err := bus.Read(t.Context(), []*drivers.Point{c.Point})
+				if err != nil || samples[0].Value != c.Value {
+					t.Errorf("wrote %v, read %v, %v", c.Value, samples[0].Value, err)
+				}
+			}
+		})
+	}
+}
+
+func TestWriteKeepsToTheLimits(t *testing.T) {
+	bus, m := onMemory(nil)
+	d := unitOf(newTCPSettings(), 1)
+	var commands []drivers.Command
+	for n := range 130 {
+		commands = append(commands, drivers.Command{Point: point(d, "p", holding(n, Uint16)), Value: drivers.Int(int64(n))})
+	}
+	if err := bus.Write(t.Context(), commands); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.takeAsked(); got != "16:0+123 16:123+7" {
+		t.Errorf("asked %s", got)
+	}
+}
