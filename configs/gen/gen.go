@@ -3,11 +3,7 @@
 // and the comments on their fields.
 package gen
 
-import (
-	"reflect"
-
-	"fieldmq/configs"
-)
+import "fieldmq/configs"
 
 // Section is the whole file, or what stands under each name in a field of type
 // configs.Sections.
@@ -93,12 +89,4 @@ func (s shape) objects() [][]key {
 		return all
 	}
 	return nil
-}
-
-func pointee(target any) reflect.Value {
-	v := reflect.ValueOf(target)
-	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
-		v = v.Elem()
-	}
-	return v
 }

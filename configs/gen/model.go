@@ -44,7 +44,7 @@ func (m *model) section(section Section) []key {
 func (m *model) keys(structs []any) []key {
 	var keys []key
 	for _, s := range structs {
-		keys = append(keys, m.structKeys(pointee(s))...)
+		keys = append(keys, m.structKeys(fill(reflect.ValueOf(s)))...)
 	}
 	return keys
 }
