@@ -25,7 +25,7 @@ type link interface {
 type answer struct {
 	data []byte // behind the function code; belongs to the receiver
 	at   time.Time
-	err  error // an Exception, damaged, or drivers.ErrOffline
+	err  error // an Exception, unheard, or drivers.ErrOffline
 }
 
 // Bus is an open Modbus bus. As with every drivers.Bus, one goroutine uses it.

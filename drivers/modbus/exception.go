@@ -70,14 +70,17 @@ func (e Exception) lasting() bool {
 	return modbus.ExceptionCodeIllegalFunction <= e && e <= modbus.ExceptionCodeServerDeviceFailure
 }
 
-// damaged is an answer that noise made unreadable. Nothing was understood, so
-// the device counts as offline if it goes on.
-type damaged struct{}
+// unheard is a reason why nothing was understood although there were bytes on
+// the line. The device counts as offline if it goes on.
+type unheard string
 
-func (damaged) Error() string        { return "damaged answer" }
-func (damaged) Is(target error) bool { return target == drivers.ErrOffline }
+const (
+	damaged  = unheard("damaged answer")
+	babbling = unheard("the line is never quiet")
+)
+
+func (u unheard) Error() string        { return string(u) }
+func (u unheard) Is(target error) bool { return target == drivers.ErrOffline }
 
 // silent says whether a device that failed so would do so again at once.
-func silent(err error) bool {
-	return errors.Is(err, drivers.ErrOffline) && err != (damaged{})
-}
+func silent(err error) bool { return errors.Is(err, drivers.ErrOffline) && err != damaged }

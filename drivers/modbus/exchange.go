@@ -28,7 +28,8 @@ func (x *exchange) receive(ctx context.Context, timeout time.Duration) (answer, 
 	r := x.rtu
 	r.buf = r.buf[:0]
 	carried := x.carried(answerLen(x.request) + rtuOverhead)
-	if err := sleep(ctx, time.Until(carried)-early); err != nil {
+	wake := carried.Add(-tolerance(carried.Sub(x.sent)) - early)
+	if err := sleep(ctx, time.Until(wake)); err != nil {
 		return answer{}, err
 	}
 	deadline := carried.Add(timeout)
@@ -134,7 +135,7 @@ func (x *exchange) without() answer {
 		x.rtu.pace.refute()
 	}
 	if x.begun {
-		return answer{at: time.Now(), err: damaged{}}
+		return answer{at: time.Now(), err: damaged}
 	}
 	return answer{at: time.Now(), err: drivers.ErrOffline}
 }

@@ -14,14 +14,16 @@ type pacing struct {
 // convincing is the number of timely answers that show how the line works.
 const convincing = 16
 
+// tolerance is what the clocks of two ends may differ over a time.
+func tolerance(d time.Duration) time.Duration { return d / 20 }
+
 // allows says whether an answer at this time is one to the request that was
 // sent. clean is false while late answers are expected.
 func (p *pacing) allows(at, carried, sent time.Time, clean bool) bool {
-	tolerance := carried.Sub(sent) / 10 // of clocks, and of our own
 	switch {
 	case p.loose:
 		return true
-	case !at.Before(carried.Add(-tolerance)):
+	case !at.Before(carried.Add(-tolerance(carried.Sub(sent)))):
 		p.timely++
 		return true
 	case p.timely >= convincing:

@@ -12,9 +12,10 @@ import (
 type Request struct {
 	Unit   byte
 	Table  Table
-	First  int   // register or bit
-	Count  int   // registers or bits
-	Points []int // the places of the points in the slice that was planned
+	First  int           // register or bit
+	Count  int           // registers or bits
+	Points []int         // the places of the points in the slice that was planned
+	Time   time.Duration // that it takes of the bus
 }
 
 // cost says how long a read occupies the bus.
@@ -130,5 +131,6 @@ func (p planner) request(items []item) Request {
 		end = max(end, it.end)
 	}
 	r.Count = end - r.First
+	r.Time = p.cost.of(r.Table, r.Count)
 	return r
 }

@@ -91,7 +91,7 @@ func TestNoPlanIsCheaper(t *testing.T) {
 		}
 		var planned time.Duration
 		for _, q := range (planner{d, c, newLessons()}).plan(points) {
-			planned += c.of(q.Table, q.Count)
+			planned += q.Time
 		}
 		if best := cheapest(points, d, c); planned != best {
 			t.Fatalf("planned %v, possible %v", planned, best)
@@ -120,6 +120,21 @@ func cheapest(points []*drivers.Point, d *Device, c cost) time.Duration {
 		}
 	}
 	return best
+}
+
+func TestPlanIsKnownBeforeTheBusIsOpen(t *testing.T) {
+	rtu, tcp := newRTUSettings(), newTCPSettings()
+	rtu.Baud = 9600
+	points := holdings(unitOf(rtu, 1), 0, 20)
+	if got := shown(rtu.Plan(points)); got != "holding 0+1 holding 20+1" {
+		t.Errorf("got %s", got)
+	}
+	if got := shown(tcp.Plan(points)); got != "holding 0+21" {
+		t.Errorf("got %s", got)
+	}
+	if rtu.Plan(nil) != nil || tcp.Plan(points)[0].Time <= 0 {
+		t.Error("no points take time, or some take none")
+	}
 }
 
 func TestPlanHoldsEveryPointOnceAndWhole(t *testing.T) {

@@ -26,8 +26,8 @@ const (
 	// broadcastDelay is the turnaround delay of MSL 2.4.1: what the units get
 	// to do as they were told, because nobody answers.
 	broadcastDelay = 100 * time.Millisecond
-	// early is how long before the answer can be complete the line is read
-	// again; until then the bytes pile up in the kernel.
+	// early is how long before the answer can be complete the line is read;
+	// until then the bytes pile up in the kernel.
 	early = 2 * time.Millisecond
 )
 
@@ -127,7 +127,7 @@ func (r *rtu) ask(ctx context.Context, unit byte, timeout time.Duration, request
 // repeated once; a write is not, because it may have been obeyed.
 func (r *rtu) fetch(ctx context.Context, unit byte, timeout time.Duration, request *pdu) (answer, error) {
 	a, err := r.guarded(ctx, unit, timeout, request)
-	if err == nil && a.err == (damaged{}) && reads(request) {
+	if err == nil && a.err == damaged && reads(request) {
 		return r.guarded(ctx, unit, timeout, request)
 	}
 	return a, err
@@ -157,7 +157,7 @@ func (r *rtu) once(ctx context.Context, unit byte, timeout time.Duration, reques
 		return answer{at: time.Now(), err: err}, nil
 	}
 	if quiet, err := r.settle(ctx, timeout); err != nil || !quiet {
-		return answer{at: time.Now(), err: damaged{}}, err
+		return answer{at: time.Now(), err: babbling}, err
 	}
 	x := &exchange{rtu: r, unit: unit, request: request, adu: adu, sent: time.Now()}
 	if _, err := r.line.Write(adu); err != nil {

@@ -18,7 +18,7 @@ func after(d time.Duration, frames ...[]byte) []burst {
 }
 
 func TestFaultOnTheLineNeverGivesAWrongValue(t *testing.T) {
-	const offline, damagedText = "no answer", "damaged answer"
+	const offline, broken = "no answer", "damaged answer"
 	tests := map[string]struct {
 		// answer is what the line carries instead of good, the right answer.
 		answer func(request, good []byte) []burst
@@ -49,7 +49,7 @@ func TestFaultOnTheLineNeverGivesAWrongValue(t *testing.T) {
 			good[3] ^= 4
 			return after(turnaround, good)
 		}},
-		"gives a wrong CRC up": {want: damagedText, answer: func(_, good []byte) []burst {
+		"gives a wrong CRC up": {want: broken, answer: func(_, good []byte) []burst {
 			good[3] ^= 4
 			return after(turnaround, good)
 		}},
@@ -124,7 +124,7 @@ func TestFaultOnTheLineNeverGivesAWrongValue(t *testing.T) {
 				case tt.want != "" && (sample.Err == nil || sample.Err.Error() != tt.want):
 					t.Errorf("got %v, %v; want %s", sample.Value, sample.Err, tt.want)
 				}
-				silent := tt.want == offline || tt.want == damagedText
+				silent := tt.want == offline || tt.want == broken
 				if errors.Is(sample.Err, drivers.ErrOffline) != silent {
 					t.Errorf("%v reads as silence: %v", sample.Err, !silent)
 				}
@@ -150,6 +150,54 @@ func TestLateAnswerIsNoAnswerToTheNextRequest(t *testing.T) {
 		}
 		if got := readOne(t, bus, q); got.Err != nil || got.Value != right(q) {
 			t.Errorf("got %v, %v; want %v", got.Value, got.Err, right(q))
+		}
+	})
+}
+
+// TestAnswerBeforeItsTimeIsRefused: a second copy of an answer comes while the
+// next request is on the line, complete before its own answer can be.
+func TestAnswerBeforeItsTimeIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := at9600()
+		bus, _ := onWire(t, s, func(n int, request []byte) []burst {
+			good := simulated(request)
+			if n < 2*convincing {
+				return after(turnaround, good)
+			}
+			return []burst{{turnaround, good}, {turnaround, good}}
+		})
+		points := holdings(unitOf(s, 1), 0, 1000)
+		for i := range 4 * convincing {
+			p := points[i%2]
+			if got := readOne(t, bus, p); got.Err != nil || got.Value != right(p) {
+				t.Fatalf("read %d: got %v, %v; want %v", i, got.Value, got.Err, right(p))
+			}
+		}
+	})
+}
+
+// TestLineThatTakesNoTimeIsBelievedAfterOneLoss: it looked slow because the
+// device was.
+func TestLineThatTakesNoTimeIsBelievedAfterOneLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := at9600()
+		bus, w := onWire(t, s, func(_ int, request []byte) []burst {
+			return after(20*time.Millisecond, simulated(request))
+		})
+		w.loose = true
+		d := unitOf(s, 1)
+		short, long := holdings(d, 1), holdings(d, 1, 6, 11, 16, 21, 26, 31, 36, 41)
+		for range 2 * convincing {
+			readOne(t, bus, short[0])
+		}
+		lost := 0
+		for range 10 {
+			if strings.Contains(errorsOf(t, bus, long), "no answer") {
+				lost++
+			}
+		}
+		if lost != 1 {
+			t.Errorf("%d reads of 10 were lost", lost)
 		}
 	})
 }
@@ -387,7 +435,7 @@ func TestBabblingLineEndsTheWait(t *testing.T) {
 		defer func() { cancel(); <-ended }()
 		time.Sleep(time.Second)
 		got := readOne(t, bus, point(unitOf(s, 1), "p", holding(1, Uint16)))
-		if !errors.Is(got.Err, drivers.ErrOffline) || len(w.sent) > 0 {
+		if got.Err != babbling || len(w.sent) > 0 {
 			t.Errorf("got %v after %d requests", got.Err, len(w.sent))
 		}
 	})

@@ -2,7 +2,6 @@ package modbus
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -82,6 +81,12 @@ func (s *RTUSettings) Validate() error {
 // Check finds the faults that show only when all points are seen.
 func (s *RTUSettings) Check(points []*drivers.Point) []drivers.Conflict { return check(points) }
 
+// Plan is how points of one device will be read, as far as that can be told
+// before the device has answered.
+func (s *RTUSettings) Plan(points []*drivers.Point) []Request {
+	return firstPlan(newRTU(nil, s), points)
+}
+
 // Open opens the serial line for this process alone.
 func (s *RTUSettings) Open(ctx context.Context, log *slog.Logger) (drivers.Bus, error) {
 	l, err := line.Open(ctx, s.Settings, log)
@@ -122,11 +127,25 @@ func (s *TCPSettings) hostPort() string {
 // Check finds the faults that show only when all points are seen.
 func (s *TCPSettings) Check(points []*drivers.Point) []drivers.Conflict { return check(points) }
 
+// Plan is how points of one device will be read, as far as that can be told
+// before the device has answered.
+func (s *TCPSettings) Plan(points []*drivers.Point) []Request {
+	return firstPlan(newTCP(s), points)
+}
+
+func firstPlan(l link, points []*drivers.Point) []Request {
+	if len(points) == 0 {
+		return nil
+	}
+	d := at(points[0]).device
+	return planner{d, l.cost(byte(d.Unit)), newLessons()}.plan(points)
+}
+
 // Open connects to the device.
 func (s *TCPSettings) Open(ctx context.Context, log *slog.Logger) (drivers.Bus, error) {
 	t := newTCP(s)
 	if err := t.dial(ctx); err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.hostPort(), err)
+		return nil, err
 	}
 	return newBus(t, log), nil
 }

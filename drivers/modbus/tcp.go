@@ -232,7 +232,7 @@ func (c *conversation) receive() error {
 	s := c.open[i]
 	reply, err := c.packer(c.unit).Decode(adu)
 	now := time.Now()
-	a := answer{at: now, err: damaged{}}
+	a := answer{at: now, err: damaged}
 	if err == nil && answers(c.requests[s.index], reply) {
 		a = newAnswer(c.requests[s.index], reply, now)
 		c.learn(now.Sub(s.at))

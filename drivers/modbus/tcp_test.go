@@ -1,6 +1,8 @@
 package modbus
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -321,7 +323,38 @@ func TestChatterDoesNotStretchTheWait(t *testing.T) {
 	}
 }
 
-func TestRefusedConnectionSaysWhere(t *testing.T) {
+// FuzzReceive looks for bytes of a peer that make us panic, or that give a
+// value although they are no answer.
+func FuzzReceive(f *testing.F) {
+	request := readRequest(Holding, 10, 1)
+	for _, pdu := range [][]byte{{3, 2, 0, 7}, {0x83, 2}, {3, 4, 0, 1, 0, 2}, {}} {
+		f.Add(framed([]byte{0, 1, 0, 0, 0, 0, 1}, pdu))
+	}
+	f.Fuzz(func(t *testing.T, received []byte) {
+		link := newTCP(newTCPSettings())
+		link.in = bufio.NewReader(bytes.NewReader(received))
+		adu, err := link.packer(1).Encode(request) // the first has number 1
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := conversation{
+			tcp: link, unit: 1, requests: []*pdu{request}, answers: make([]answer, 1),
+			open: []sent{{0, adu, time.Now()}}, next: 1,
+		}
+		for err == nil && c.done == 0 {
+			err = c.receive()
+		}
+		a := c.answers[0]
+		if c.done == 0 || a.err != nil {
+			return
+		}
+		if want := framed([]byte{0, 1, 0, 0, 0, 0, 1}, append([]byte{3, 2}, a.data...)); len(a.data) != 2 || !bytes.Contains(received, want) {
+			t.Errorf("% X became % X", received, a.data)
+		}
+	})
+}
+
+func TestClosedPortIsAnError(t *testing.T) {
 	s := newTCPSettings()
 	p := newTCPPeer(t, func(net.Conn, int) {})
 	s.Host = p.Addr().String()
