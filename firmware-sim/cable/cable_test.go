@@ -152,18 +152,62 @@ func TestBurstJoinsWhatComesInPieces(t *testing.T) {
 	}
 }
 
-func TestProgramMayComeAndGo(t *testing.T) {
+func TestReaderOutlivesThePrograms(t *testing.T) {
 	c := open(t)
+	got := make(chan string)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p := make([]byte, 5)
+		for {
+			if _, err := io.ReadFull(c, p); err != nil {
+				if !errors.Is(err, os.ErrClosed) {
+					t.Error(err)
+				}
+				return
+			}
+			got <- string(p)
+		}
+	}()
 	for range 3 {
 		f := program(t, c.Port(), 115200, 0, 0)
 		f.WriteString("hello")
-		if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
-			t.Fatal(err)
+		select {
+		case s := <-got:
+			if s != "hello" {
+				t.Errorf("%q", s)
+			}
+		case <-ended:
+			t.Fatal("the reader ended")
 		}
 		f.Close()
-		if _, err := c.Write([]byte("nobody hears this")); err != nil {
+	}
+	c.Close()
+	<-ended
+}
+
+func TestPortThatNobodyHasOpenIsSilent(t *testing.T) {
+	c := open(t)
+	if n, err := poll(c.end, make([]byte, 1)); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+func TestWhatNobodyHearsIsLost(t *testing.T) {
+	c := open(t)
+	for range 2 {
+		if _, err := c.Write([]byte("lost")); err != nil {
 			t.Fatal(err)
 		}
+		f := program(t, c.Port(), 115200, 0, 0)
+		if _, err := c.Write([]byte("heard")); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 5)
+		if _, err := io.ReadFull(f, got); err != nil || string(got) != "heard" {
+			t.Errorf("%q, %v", got, err)
+		}
+		f.Close()
 	}
 }
 

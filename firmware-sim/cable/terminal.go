@@ -32,7 +32,22 @@ func openTerminal() (*os.File, string, error) {
 		end.Close()
 		return nil, "", fmt.Errorf("make a pseudo terminal: %w", err)
 	}
-	return end, "/dev/pts/" + strconv.FormatUint(uint64(number), 10), nil
+	port := "/dev/pts/" + strconv.FormatUint(uint64(number), 10)
+	if err := touch(port); err != nil {
+		end.Close()
+		return nil, "", err
+	}
+	return end, port, nil
+}
+
+// touch opens the port and closes it, because the kernel tells a port that was
+// closed from an open one, but not one that was never opened.
+func touch(port string) error {
+	f, err := os.OpenFile(port, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // makeRaw turns off echo, line editing and every translation of bytes. What is
@@ -109,20 +124,30 @@ func read(end *os.File, p []byte, once bool) (n int, err error) {
 }
 
 // send writes what the port's buffer takes; the rest is lost, as when a
-// program does not fetch what its UART received.
+// program does not fetch what its UART received. While no program has the port
+// open, all is lost, which the kernel would keep for the next one.
 func send(end *os.File, p []byte) error {
 	raw, err := end.SyscallConn()
 	if err != nil {
-		return nil
+		return nil // pulled out
 	}
 	failed := raw.Write(func(fd uintptr) bool {
-		_, err = unix.Write(int(fd), p)
+		if !hungUp(int(fd)) {
+			_, err = unix.Write(int(fd), p)
+		}
 		return true
 	})
 	if failed != nil || nobody(err) {
-		return nil // pulled out while we sent, or nobody listens
+		return nil
 	}
 	return err
+}
+
+// hungUp says whether no program has the port open.
+func hungUp(fd int) bool {
+	ask := []unix.PollFd{{Fd: int32(fd)}}
+	_, err := unix.Poll(ask, 0)
+	return err == nil && ask[0].Revents&unix.POLLHUP != 0
 }
 
 // nobody says that there is no data or no listener, for now.

@@ -65,20 +65,9 @@ func (s *Server) answer(u Unit, pdu []byte) ([]byte, faults.Effect) {
 
 // broadcast lets every unit carry out a request; nobody answers.
 func (s *Server) broadcast(pdu []byte) {
-	if !isWrite(pdu[0]) {
-		return
-	}
 	for _, id := range s.order {
 		s.answer(s.units[id], pdu)
 	}
-}
-
-func isWrite(function byte) bool {
-	switch function {
-	case writeCoil, writeRegister, writeCoils, writeRegisters, maskRegister:
-		return true
-	}
-	return false
 }
 
 // sender writes answers, some of them late.

@@ -262,8 +262,8 @@ func TestDescribedDevicesHoldWhatIsWritten(t *testing.T) {
 	if got := read("-t 4 -r 7 -c 2"); got != "1 9" {
 		t.Errorf("half of a value: %s", got)
 	}
-	write("-t 4:hex -r 9", "0x8000")
-	if got := read("-t 4:hex -r 9"); got != "0x8000" {
+	write("-t 4:hex -r 9", "0x8001")
+	if got := read("-t 4:hex -r 9"); got != "0x8001" {
 		t.Errorf("bits: %s", got)
 	}
 	write("-t 0 -r 3", "1")
