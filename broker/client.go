@@ -113,6 +113,7 @@ func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Mes
 		k.carry(messages[i], from, now)
 	}
 	k.flush()
+	k.crowded = nil                  // what is measured does not wait for who reads it
 	k.pub.begin(mqtt.Message{}, now) // the pool keeps no message alive
 	return nil
 }

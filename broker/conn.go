@@ -89,7 +89,7 @@ func (c *conn) read() error {
 		if err := c.handle(f); err != nil {
 			return err
 		}
-		if !c.reader.Buffered() {
+		if c.courier.crowded != nil || !c.reader.Buffered() {
 			c.endBatch()
 		}
 	}
@@ -105,6 +105,7 @@ func (c *conn) endBatch() {
 	}
 	c.line.flush()
 	c.line.wait()
+	c.courier.giveWay()
 	c.now = time.Time{}
 }
 

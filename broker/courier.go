@@ -15,6 +15,8 @@ type courier struct {
 	pub    publication
 	topic  []byte
 	lines  []*line // to be flushed
+
+	crowded *session // a receiver that cannot keep up; see giveWay
 }
 
 // carry delivers a message and says whether anyone takes it. From is the
@@ -36,7 +38,7 @@ func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken boo
 		}
 		if how != nil {
 			taken = true
-			k.hand(r.Subscriber, how, "", now)
+			r.Subscriber.offer(k, how, "", now)
 		}
 	}
 	for _, g := range match.Groups {
@@ -64,14 +66,7 @@ func (k *courier) passOn(d *delivery, now time.Time) {
 // handGroup offers the message to one member.
 func (k *courier) handGroup(g *tree.Group[*session], now time.Time) {
 	m := g.Next((*session).online)
-	k.hand(m.Subscriber, memberDelivery(&m.Options), g.Filter, now)
-}
-
-// hand offers the message to one session.
-func (k *courier) hand(to *session, how *tree.Delivery, share mqtt.Filter, now time.Time) {
-	if l := to.offer(&k.pub, how, share, now); l != nil {
-		k.lines = append(k.lines, l)
-	}
+	m.Subscriber.offer(k, memberDelivery(&m.Options), g.Filter, now)
 }
 
 func memberDelivery(o *tree.Options) *tree.Delivery {

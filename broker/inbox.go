@@ -27,7 +27,8 @@ func (i *inbox) ring() {
 // which there is one, is left. Messages wait in a queue with the limits of any
 // other client's. The filters must be valid; one that is not takes nothing.
 func (s *Server) Subscribe(ctx context.Context, filters ...mqtt.Filter) iter.Seq[mqtt.Message] {
-	in := &session{server: s, id: "in process", inner: true, inbox: &inbox{bell: make(chan struct{}, 1)}}
+	in := s.newSession("in process", true)
+	in.inbox = &inbox{bell: make(chan struct{}, 1)}
 	for _, f := range filters {
 		if f.Subscribable() {
 			in.note(f)

@@ -111,8 +111,12 @@ func (s *Server) release(old *session) {
 	old.mu.Unlock()
 }
 
+func (s *Server) newSession(id string, inner bool) *session {
+	return &session{server: s, id: id, inner: inner, crowd: crowd{limits: &s.cfg}}
+}
+
 func (s *Server) create(id string, inner bool) *session {
-	n := &session{server: s, id: id, inner: inner}
+	n := s.newSession(id, inner)
 	n.expire.fire = func(time.Time) time.Time { s.expired(n); return time.Time{} }
 	n.speak.fire = func(time.Time) time.Time { s.willDue(n); return time.Time{} }
 	s.sessions[id] = n

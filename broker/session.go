@@ -31,6 +31,7 @@ type session struct {
 	full     bool   // the queue has overflowed since it was last empty
 	subs     map[mqtt.Filter]struct{}
 	queue    queue
+	crowd    crowd
 	inflight inflight
 	received map[uint16]struct{} // QoS 2: between PUBREC and PUBREL [MQTT-4.3.3-10]
 }
@@ -48,9 +49,10 @@ func (s *session) online() bool {
 	return s.conn != nil || s.inbox != nil
 }
 
-// offer gives the session a message: onto the line if nothing stands before
-// it, into the queue otherwise. It returns the line if the caller is to flush it.
-func (s *session) offer(p *publication, how *tree.Delivery, share mqtt.Filter, now time.Time) *line {
+// offer gives the session the message of a courier: onto the line if nothing
+// stands before it, into the queue otherwise.
+func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now time.Time) {
+	p := &k.pub
 	d := delivery{
 		qos:    min(p.QoS, how.QoS),               // [MQTT-3.8.4-8]
 		retain: p.Retain && how.RetainAsPublished, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
@@ -61,17 +63,22 @@ func (s *session) offer(p *publication, how *tree.Delivery, share mqtt.Filter, n
 	defer s.mu.Unlock()
 	c := s.conn
 	if c != nil && s.queue.len() == 0 && s.ready(c, d.qos) {
-		if sent, mine := s.send(c, p, &d, now); mine {
-			return &c.line
-		} else if sent {
-			return nil
+		sent, mine := s.send(c, p, &d, now)
+		if mine {
+			k.lines = append(k.lines, &c.line)
+		}
+		if sent {
+			return
 		}
 	}
-	if !s.gone && (d.qos > 0 || c != nil || s.inbox != nil) {
-		d.message = p.keep()
-		s.enqueue(d)
+	if s.gone || d.qos == 0 && c == nil && s.inbox == nil {
+		return
 	}
-	return nil
+	d.message = p.keep()
+	s.enqueue(d)
+	if c != nil && s.crowd.wanted(&s.queue, now) {
+		k.crowded = s
+	}
 }
 
 // ready says whether flow control lets a message go. [MQTT-4.9.0-2]
@@ -153,6 +160,7 @@ func (s *session) refill(now time.Time) {
 func (s *session) moveQueue(now time.Time) *line {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.crowd.ease(&s.queue)
 	c := s.conn
 	if c == nil || s.held {
 		return nil
