@@ -235,6 +235,9 @@ func (c *Cable) plugged() (*os.File, error) {
 		case end != nil:
 			return end, nil
 		}
-		<-changed
+		select {
+		case <-changed:
+		case <-c.done:
+		}
 	}
 }

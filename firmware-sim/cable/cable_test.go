@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -275,14 +276,17 @@ func TestCloseEndsReadAndWrite(t *testing.T) {
 }
 
 func TestCloseEndsAReadThatWaitsForThePlug(t *testing.T) {
-	c := open(t)
-	c.Unplug()
-	ended := make(chan error, 1)
-	go func() { _, err := c.Read(make([]byte, 1)); ended <- err }()
-	c.Close()
-	if err := <-ended; !errors.Is(err, os.ErrClosed) {
-		t.Errorf("ended with %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t)
+		c.Unplug()
+		ended := make(chan error, 1)
+		go func() { _, err := c.Read(make([]byte, 1)); ended <- err }()
+		synctest.Wait() // it waits
+		c.Close()
+		if err := <-ended; !errors.Is(err, os.ErrClosed) {
+			t.Errorf("ended with %v", err)
+		}
+	})
 }
 
 func TestLinkComesAndGoesWithTheCable(t *testing.T) {

@@ -53,7 +53,7 @@ func touch(port string) error {
 // makeRaw turns off echo, line editing and every translation of bytes. What is
 // set on the device's end of a pseudo terminal holds for the program's.
 func makeRaw(fd int) error {
-	t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
+	t, err := getTermios(fd)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func makeRaw(fd int) error {
 	t.Oflag &^= unix.OPOST
 	t.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
 	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
-	return unix.IoctlSetTermios(fd, unix.TCSETS2, t)
+	return setTermios(fd, t)
 }
 
 // character is the time of one character on the line: start bit, data bits,
@@ -70,7 +70,7 @@ func makeRaw(fd int) error {
 func character(end *os.File) time.Duration {
 	var t *unix.Termios
 	err := control(end, func(fd int) (err error) {
-		t, err = unix.IoctlGetTermios(fd, unix.TCGETS2)
+		t, err = getTermios(fd)
 		return err
 	})
 	if err != nil || t.Ospeed == 0 {
