@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"fieldmq/broker"
+	"fieldmq/configs"
+	"fieldmq/drivers"
+	"fieldmq/gateway/poll"
+	"fieldmq/mapping"
+)
+
+// Config is a site, read and checked: what Run runs. Read makes it.
+type Config struct {
+	General General
+	Broker  Broker
+	Buses   []Bus // in file order
+}
+
+// General are the keys of the section gateway.
+type General struct {
+	// ID is the gateway's name among devices: its own topics are device/<id>/...
+	// Default: the host's name.
+	ID string `yaml:"id" check:"name"`
+	// Name is what people call the gateway.
+	Name string `yaml:"name"`
+	// Data is the folder for what is to survive a restart. This version keeps
+	// nothing yet.
+	Data string `yaml:"data"`
+	// Every is how often the gateway publishes its own figures.
+	Every configs.Duration `yaml:"every" check:"min=1s"`
+}
+
+// Broker are the keys of the section broker.
+type Broker struct {
+	// Listen are the addresses that the broker serves.
+	Listen []Listener `yaml:"listen"`
+	// Config are its limits.
+	broker.Config `yaml:",inline"`
+}
+
+// Bus is one bus with the devices on it.
+type Bus struct {
+	Name     string
+	Driver   string
+	Settings drivers.Settings
+	Devices  []Device // in file order
+}
+
+// Device is one device: what its points become, and when it is offline.
+type Device struct {
+	mapping.Device
+	OfflineAfter int // polls in a row without an answer
+}
+
+// groups are the device's points by how often they are read, in the order of
+// their first point.
+func (d *Device) groups() []poll.Group {
+	var groups []poll.Group
+	index := map[time.Duration]int{}
+	for _, e := range d.Points {
+		n, known := index[e.Every]
+		if !known {
+			n = len(groups)
+			index[e.Every] = n
+			groups = append(groups, poll.Group{Every: e.Every})
+		}
+		groups[n].Points = append(groups[n].Points, e.Point)
+	}
+	return groups
+}
+
+// defaults is a site without a line of YAML.
+func defaults() Config {
+	return Config{
+		General: General{ID: hostID(), Data: "/var/lib/fieldmq", Every: configs.Duration(10 * time.Second)},
+		Broker:  Broker{Config: broker.Defaults()},
+	}
+}
+
+// hostID is the host's name in the letters that an id may have.
+func hostID() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "gateway"
+	}
+	id := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, name)
+	if id = strings.TrimLeft(id, "-_"); id == "" {
+		return "gateway"
+	}
+	return id
+}
+
+// Count is the number of devices and of their points.
+func (c *Config) Count() (devices, points int) {
+	for _, b := range c.Buses {
+		devices += len(b.Devices)
+		for _, d := range b.Devices {
+			points += len(d.Points)
+		}
+	}
+	return devices, points
+}

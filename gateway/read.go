@@ -1,0 +1,291 @@
+package gateway
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"fieldmq/configs"
+	"fieldmq/configs/profiles"
+	"fieldmq/drivers"
+	"fieldmq/drivers/all"
+	"fieldmq/mapping"
+)
+
+// Load reads and checks the file of a site. Faults of the text come back all
+// at once, as configs.Faults. Nothing is opened but the file and the device
+// profiles that it names.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Read(path, text, os.LookupEnv)
+}
+
+// Read is Load for a text in hand; file is its name in faults.
+func Read(file string, text []byte, env func(string) (string, bool)) (*Config, error) {
+	r := &reader{
+		doc:      configs.Parse(file, text, env),
+		profiles: map[string]*configs.Document{},
+		dir:      filepath.Dir(file),
+		env:      env,
+		config:   defaults(),
+		buses:    map[string]bus{},
+		devices:  map[string]*configs.Node{},
+		points:   map[[2]string]*configs.Node{},
+	}
+	r.site()
+	if faults := r.faults(); len(faults) > 0 {
+		return nil, faults
+	}
+	return &r.config, nil
+}
+
+// site is the whole file.
+type site struct {
+	// Gateway is about the gateway itself.
+	Gateway *General `yaml:"gateway"`
+	// Broker is the MQTT broker in the gateway.
+	Broker *Broker `yaml:"broker"`
+	// Buses are the lines, networks and chips that devices are on.
+	Buses configs.Sections `yaml:"buses" check:"names"`
+	// Devices are what is polled, under their ids: device/<id>/...
+	Devices configs.Sections `yaml:"devices" check:"names"`
+}
+
+// busKeys are the keys that a bus has whatever its driver.
+type busKeys struct {
+	// Driver is the kind of bus.
+	Driver   string `yaml:"driver" check:"required"`
+	Defaults `yaml:",inline"`
+}
+
+// Defaults are keys that a bus hands to its devices and a device to its points.
+type Defaults struct {
+	// Every is how often a point is read.
+	Every configs.Duration `yaml:"every" check:"min=1ms"`
+	// OfflineAfter is the number of polls in a row without an answer after
+	// which a device is offline.
+	OfflineAfter      int `yaml:"offline_after" check:"min=1,max=1000"`
+	mapping.Reporting `yaml:",inline"`
+}
+
+// deviceKeys are the keys that a device has whatever its driver.
+type deviceKeys struct {
+	// Bus is the name of the bus that the device is on.
+	Bus string `yaml:"bus" check:"required"`
+	// Name is what people call the device.
+	Name string `yaml:"name"`
+	// Model says what it is: maker and type.
+	Model string `yaml:"model"`
+	// Profile names a list of points that fieldmq knows, such as eastron/sdm630,
+	// or a file beside this one. Points of the device's own come on top.
+	Profile  string `yaml:"profile"`
+	Defaults `yaml:",inline"`
+	// Points are the quantities of the device.
+	Points configs.Sections `yaml:"points" check:"names"`
+}
+
+// pointKeys are the keys that a point has whatever its driver.
+type pointKeys struct {
+	// Every is how often the point is read.
+	Every        configs.Duration `yaml:"every" check:"min=1ms"`
+	mapping.Rule `yaml:",inline"`
+}
+
+// Sections are what the sections of a file are read into whatever the driver,
+// with their defaults: for the schema and the reference.
+func Sections() (file, bus, device, point any) {
+	config := defaults()
+	config.General.ID = ""
+	config.Broker.Listen = defaultListeners()
+	d := busDefaults()
+	return &site{Gateway: &config.General, Broker: &config.Broker},
+		&busKeys{Defaults: d},
+		&deviceKeys{Defaults: d},
+		&pointKeys{Every: d.Every, Rule: mapping.NewRule(d.Reporting)}
+}
+
+// busDefaults is what a bus hands on that says nothing for itself.
+func busDefaults() Defaults {
+	return Defaults{
+		Every:        configs.Duration(time.Second),
+		OfflineAfter: 3,
+		Reporting:    mapping.DefaultReporting(),
+	}
+}
+
+// reader turns a document into a Config.
+type reader struct {
+	doc      *configs.Document
+	profiles map[string]*configs.Document // that devices named
+	dir      string                       // of the file
+	env      func(string) (string, bool)
+	config   Config
+	buses    map[string]bus
+	devices  map[string]*configs.Node    // by id
+	points   map[[2]string]*configs.Node // by device and name
+}
+
+// bus is where a bus stands in the Config, and what it hands to its devices.
+type bus struct {
+	index    int
+	defaults Defaults
+}
+
+func (r *reader) faults() configs.Faults {
+	faults := r.doc.Faults()
+	for _, name := range slices.Sorted(maps.Keys(r.profiles)) {
+		faults = append(faults, r.profiles[name].Faults()...)
+	}
+	return faults
+}
+
+func (r *reader) site() {
+	s := site{Gateway: &r.config.General, Broker: &r.config.Broker}
+	r.doc.Root().Decode(&s)
+	if r.config.Broker.Listen == nil {
+		r.config.Broker.Listen = defaultListeners()
+	}
+	for _, section := range s.Buses {
+		r.bus(section)
+	}
+	for _, section := range s.Devices {
+		r.device(section, s.Buses)
+	}
+	for _, b := range r.config.Buses {
+		r.check(b)
+	}
+	r.compile()
+}
+
+// bus reads the section of one bus.
+func (r *reader) bus(section configs.Named) {
+	keys := busKeys{Defaults: busDefaults()}
+	name, ok := section.Text("driver")
+	driver, known := all.Find(name)
+	if !known {
+		section.Decode(&keys, configs.Any)
+		if ok {
+			section.Bad("driver", "%q is none of %s", name, all.Names())
+		}
+		return
+	}
+	settings := driver.New()
+	section.Decode(&keys, settings)
+	r.buses[section.Name] = bus{len(r.config.Buses), keys.Defaults}
+	r.config.Buses = append(r.config.Buses, Bus{Name: section.Name, Driver: name, Settings: settings})
+}
+
+// device reads the section of one device and its points, on top of its profile.
+func (r *reader) device(section configs.Named, buses configs.Sections) {
+	name, named := section.Text("bus")
+	on, ok := r.buses[name]
+	if !ok {
+		section.Decode(&deviceKeys{}, configs.Any)
+		if named && !buses.Has(name) { // what is wrong with a bus is said there
+			section.Bad("bus", "there is no bus %q%s", name, buses.Nearest(name))
+		}
+		return
+	}
+	r.devices[section.Name] = section.Node
+	if section.Name == r.config.General.ID {
+		section.Bad("", "%q is the id of the gateway itself; rename the device, or set gateway.id", section.Name)
+	}
+	b := &r.config.Buses[on.index]
+	keys := deviceKeys{Defaults: on.defaults}
+	own := b.Settings.Device()
+	configs.Decode(append(r.profile(section), section.Node), &keys, own)
+	if len(keys.Points) == 0 {
+		section.Bad("", "%s has no points: list some under points, or name a profile", section.Name)
+	}
+	d := Device{
+		Device: mapping.Device{
+			ID: section.Name, Name: keys.Name, Model: keys.Model,
+			Driver: b.Driver, Bus: b.Name, Via: r.config.General.ID, Reporting: keys.Reporting,
+		},
+		OfflineAfter: keys.OfflineAfter,
+	}
+	for _, p := range keys.Points {
+		d.Points = append(d.Points, r.point(d.ID, p, keys.Defaults, own.Address()))
+	}
+	b.Devices = append(b.Devices, d)
+}
+
+// point reads the section of one point; at is its place, to be filled.
+func (r *reader) point(device string, section configs.Named, defaults Defaults, at drivers.Address) mapping.Entry {
+	r.points[[2]string{device, section.Name}] = section.Node
+	keys := pointKeys{Every: defaults.Every, Rule: mapping.NewRule(defaults.Reporting)}
+	section.Decode(&keys, at)
+	if place, ok := at.(drivers.Output); ok && keys.Write.Allowed {
+		place.AllowWrite()
+	}
+	return mapping.Entry{
+		Point: &drivers.Point{Device: device, Name: section.Name, At: at},
+		Rule:  keys.Rule,
+		Every: keys.Every.D(),
+	}
+}
+
+// check finds points that contradict each other on their bus.
+func (r *reader) check(b Bus) {
+	checker, ok := b.Settings.(drivers.Checker)
+	if !ok {
+		return
+	}
+	var points []*drivers.Point
+	for _, d := range b.Devices {
+		for _, e := range d.Points {
+			points = append(points, e.Point)
+		}
+	}
+	for _, c := range checker.Check(points) {
+		r.points[[2]string{c.Point.Device, c.Point.Name}].Bad(c.Key, "%s", c.Text)
+	}
+}
+
+// compile finds rules that contradict the places of their points, or each
+// other: the topics of all buses are one space.
+func (r *reader) compile() {
+	devices := []mapping.Device{newFigures().bus(&r.config).Devices[0].Device}
+	for _, b := range r.config.Buses {
+		for _, d := range b.Devices {
+			devices = append(devices, d.Device)
+		}
+	}
+	_, err := mapping.Compile(devices)
+	var faults mapping.Faults
+	errors.As(err, &faults)
+	for _, f := range faults {
+		at := r.devices[f.Device]
+		if f.Point != "" {
+			at = r.points[[2]string{f.Device, f.Point}]
+		}
+		if at != nil { // else it is the gateway itself
+			at.Bad(f.Key, "%s", f.Text)
+		}
+	}
+}
+
+// profile is the layer below a device that names a profile, else none.
+func (r *reader) profile(section configs.Named) []*configs.Node {
+	name, ok := section.Text("profile")
+	if !ok {
+		return nil
+	}
+	doc := r.profiles[name]
+	if doc == nil {
+		text, err := profiles.Read(name, r.dir)
+		if err != nil {
+			section.Bad("profile", "%v", err)
+			return nil
+		}
+		doc = configs.Parse(profiles.File(name), text, nil)
+		r.profiles[name] = doc
+	}
+	return []*configs.Node{doc.Root()}
+}
