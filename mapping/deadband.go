@@ -43,6 +43,9 @@ func (d Deadband) String() string {
 // MarshalText writes String.
 func (d Deadband) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// ConfigForms is what may be written, for the schema.
+func (Deadband) ConfigForms() []any { return []any{0.0, ""} }
+
 // left says whether value lies further from sent than the deadband is wide.
 // 21.6 is not further from 21.4 than 0.2, whatever binary fractions make of it.
 func (d Deadband) left(sent, value float64) bool {

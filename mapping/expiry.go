@@ -32,3 +32,6 @@ func (e Expiry) String() string {
 
 // MarshalText writes String.
 func (e Expiry) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// ConfigForms is what may be written, for the schema.
+func (Expiry) ConfigForms() []any { return []any{configs.Duration(0), Never.String()} }

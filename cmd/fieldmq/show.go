@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/gateway"
+)
+
+// show is what the demo prints: a table that is drawn again and again on a
+// terminal, else a line for each message.
+type show struct {
+	out, errs io.Writer
+	json      bool
+	terminal  *os.File // nil: lines
+	gateway   *gateway.Gateway
+	began     time.Time
+
+	mu       sync.Mutex
+	notes    []string
+	board    board
+	messages int
+}
+
+func newShow(f demoFlags, out, errs io.Writer, g *gateway.Gateway, notes []string) *show {
+	s := &show{out: out, errs: errs, json: f.json, gateway: g, began: time.Now(), notes: notes}
+	if file, ok := out.(*os.File); ok && !f.json && term.IsTerminal(int(file.Fd())) {
+		s.terminal = file
+	}
+	return s
+}
+
+// run shows what the gateway publishes, until ctx ends.
+func (s *show) run(ctx context.Context) error {
+	if s.terminal == nil {
+		fmt.Fprintln(s.errs, strings.Join(append(s.directions(), s.notes...), "\n"))
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		for m := range s.gateway.Server().Subscribe(ctx, "device/#") {
+			if err := s.take(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if s.terminal != nil {
+		group.Go(func() error { return s.draw(ctx) })
+	}
+	err := group.Wait()
+	fmt.Fprintf(s.errs, "%d messages from %s in %v\n", s.messages,
+		count(len(s.board.devices), "device", "devices"), time.Since(s.began).Round(100*time.Millisecond))
+	return err
+}
+
+// take takes a message in, and prints it where no table is drawn.
+func (s *show) take(m mqtt.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages++
+	s.board.take(m, time.Now())
+	switch {
+	case s.terminal != nil:
+		return nil
+	case s.json:
+		return json.NewEncoder(s.out).Encode(map[string]any{"topic": m.Topic, "payload": string(m.Payload), "time": time.Now().UnixMilli()})
+	}
+	_, err := fmt.Fprintf(s.out, "%s %s\n", m.Topic, m.Payload)
+	return err
+}
+
+// note shows a text for the person in front.
+func (s *show) note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.terminal == nil {
+		fmt.Fprintln(s.errs, text)
+		return
+	}
+	s.notes = []string{text}
+}
+
+// directions say where to look and what to try.
+func (s *show) directions() []string {
+	var lines []string
+	for _, text := range s.gateway.URLs() {
+		u, _ := url.Parse(text) // the gateway made it
+		if u.Scheme == "mqtt" {
+			lines = append(lines,
+				fmt.Sprintf("watch    mosquitto_sub -h %s -p %s -v -t 'device/#'", u.Hostname(), u.Port()),
+				fmt.Sprintf("write    mosquitto_pub -h %s -p %s -t device/boiler/setpoint/set -m 60", u.Hostname(), u.Port()),
+				fmt.Sprintf("break    mosquitto_pub -h %s -p %s -t %s -m 'meter silence for 20s'", u.Hostname(), u.Port(), faultTopic))
+			continue
+		}
+		lines = append(lines, "browser  "+text)
+	}
+	return lines
+}
+
+// breakable are the simulated devices by the keys that break them.
+var breakable = []string{"meter", "boiler", "plc", "scale", "pins"}
+
+// pressed is the fault that a key stands for.
+func (s *show) pressed(key byte) string {
+	if n := int(key - '1'); n >= 0 && n < len(breakable) {
+		return breakable[n] + " silence"
+	}
+	if key == '0' {
+		return "all ok"
+	}
+	return ""
+}
+
+// drawEvery is how often the table is drawn.
+const drawEvery = 250 * time.Millisecond
+
+// Control sequences of terminals (ECMA-48).
+const (
+	hideCursor = "\x1b[?25l"
+	showCursor = "\x1b[?25h"
+	home       = "\x1b[H"
+	clearDown  = "\x1b[J"
+	clearLine  = "\x1b[K"
+	clearAll   = "\x1b[2J"
+)
+
+func (s *show) draw(ctx context.Context) error {
+	fmt.Fprint(s.out, hideCursor, clearAll)
+	defer fmt.Fprint(s.out, showCursor)
+	tick := time.NewTicker(drawEvery)
+	defer tick.Stop()
+	for {
+		if _, err := io.WriteString(s.out, s.screen(time.Now())); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// screen is all that stands on the terminal, cut to its size.
+func (s *show) screen(now time.Time) string {
+	width, height, err := term.GetSize(int(s.terminal.Fd()))
+	if err != nil || width <= 0 || height <= 0 {
+		width, height = 80, 24
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := append([]string{"fieldmq demo, " + now.Sub(s.began).Round(time.Second).String(), ""}, s.directions()...)
+	lines = append(lines, fmt.Sprintf("keys     1-%d silence %s; 0 all well; Ctrl-C ends", len(breakable), strings.Join(breakable, ", ")), "")
+	lines = append(lines, s.board.lines(now, colors())...)
+	lines = append(lines, "")
+	lines = append(lines, s.notes...)
+	if len(lines) > height {
+		lines = lines[:height]
+	}
+	for i := range lines {
+		lines[i] = cut(lines[i], width) + clearLine
+	}
+	return home + strings.Join(lines, "\r\n") + clearDown
+}
+
+// colors says whether the person wants them (https://no-color.org).
+func colors() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
