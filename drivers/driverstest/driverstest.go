@@ -64,6 +64,7 @@ func Run(t *testing.T, setup func(t *testing.T) Bench) {
 		{"RefusedPointKeepsItsNeighbours", keepsNeighbours, func(b Bench) bool { return b.Refused != nil }},
 		{"SilentDeviceIsOfflineAndTheBusIsNot", silentDevice, func(b Bench) bool { return b.Silent != nil }},
 		{"WrittenValuesReadBack", readsBack, func(b Bench) bool { return b.Commands != nil }},
+		{"EndedContextWritesNothing", writesNothing, func(b Bench) bool { return b.Commands != nil }},
 		{"ImpossibleValueIsRefused", refusesValue, func(b Bench) bool { return b.Impossible != nil }},
 		{"WriteToASilentDeviceIsOffline", writesSilence, func(b Bench) bool { return b.Silent != nil && b.Silent[0].At.Writable() }},
 		{"UnpluggedBusIsAnError", unplugged, func(b Bench) bool { return b.Unplug != nil }},

@@ -121,6 +121,15 @@ func readsBack(t *testing.T, b Bench) {
 	}
 }
 
+func writesNothing(t *testing.T, b Bench) {
+	bus := open(t, b.Settings)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := bus.Write(ctx, b.Commands); !errors.Is(err, context.Canceled) || errors.Is(err, drivers.ErrBus) {
+		t.Errorf("got error %v, want %v", err, context.Canceled)
+	}
+}
+
 func refusesValue(t *testing.T, b Bench) {
 	bus := open(t, b.Settings)
 	err := bus.Write(t.Context(), b.Impossible)

@@ -42,7 +42,7 @@ func (s *Settings) Bits() int {
 
 // Char is the time that one character takes on the wire.
 func (s *Settings) Char() time.Duration {
-	return time.Duration(s.Bits()) * time.Second / time.Duration(s.Baud)
+	return time.Duration(s.Bits()) * time.Second / time.Duration(max(s.Baud, 1))
 }
 
 // String is the line in the usual notation: "/dev/ttyUSB0 9600 8E1".

@@ -13,23 +13,6 @@ const (
 	maxWriteCoils     = 1968
 )
 
-// Defaults are the keys that a bus hands to its devices.
-type Defaults struct {
-	// Timeout is how long a device may take to begin its answer; the time
-	// on the wire comes on top. Default 500ms on a serial line, 2s on TCP.
-	Timeout configs.Duration `yaml:"timeout" check:"min=1ms"`
-	// Order is the order of the bytes of a value: ABCD (as the standard has
-	// it), CDAB (low word first), BADC (bytes swapped), DCBA (both). Default
-	// ABCD.
-	Order Order `yaml:"order"`
-	// MaxRegisters is the number of registers that the device takes in one
-	// request, 1 to 125. Default 125.
-	MaxRegisters int `yaml:"max_registers" check:"min=1,max=125"`
-	// MaxCoils is the number of coils or discrete inputs that the device
-	// takes in one request, 1 to 2000. Default 2000.
-	MaxCoils int `yaml:"max_coils" check:"min=1,max=2000"`
-}
-
 // Device is the driver's part of the section of a device.
 type Device struct {
 	// Unit is the unit id, the device's address on the bus: 1 to 247 on a

@@ -50,7 +50,7 @@ func (l *late) note(request *pdu, failure, interrupted error, wait time.Duration
 }
 
 // guard is a harmless read near the place of a request, whose answer looks
-// like none that may still come. Its length is unusual if all others are taken.
+// like none that may still come; nil if there is no such length left.
 func (l late) guard(request *pdu) *pdu {
 	table, step := Holding, 1
 	switch request.FunctionCode {
@@ -61,11 +61,12 @@ func (l late) guard(request *pdu) *pdu {
 	case modbus.FuncCodeReadInputRegisters:
 		table = Input
 	}
-	for n := step; ; n += step {
+	for n := step; n <= step*maxReadRegisters; n += step {
 		g := readRequest(table, min(address(request), registers-n), n)
 		same := g.FunctionCode == request.FunctionCode && answerLen(g) == answerLen(request)
-		if last := n/step == maxReadRegisters; last || !same && !l.expects(g) {
+		if !same && !l.expects(g) {
 			return g
 		}
 	}
+	return nil
 }

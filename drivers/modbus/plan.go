@@ -134,3 +134,13 @@ func (p planner) request(items []item) Request {
 	r.Time = p.cost.of(r.Table, r.Count)
 	return r
 }
+
+// firstPlan is the plan for points of one device on a link that knows nothing
+// of it so far.
+func firstPlan(l link, points []*drivers.Point) []Request {
+	if len(points) == 0 {
+		return nil
+	}
+	d := at(points[0]).device
+	return planner{d, l.cost(byte(d.Unit)), newLessons()}.plan(points)
+}

@@ -140,11 +140,16 @@ func (r *rtu) fetch(ctx context.Context, unit byte, timeout time.Duration, reque
 func (r *rtu) guarded(ctx context.Context, unit byte, timeout time.Duration, request *pdu) (answer, error) {
 	u := r.unit(unit)
 	waits := u.late.expects(request)
-	if unit != 0 && (waits || r.echo == echoUnknown && echoes(request)) {
-		a, err := r.once(ctx, unit, timeout, u.late.guard(request))
-		if err != nil || waits && errors.Is(a.err, drivers.ErrOffline) {
-			return a, err
-		}
+	if unit == 0 || !waits && (r.echo != echoUnknown || !echoes(request)) {
+		return r.once(ctx, unit, timeout, request)
+	}
+	guard := u.late.guard(request)
+	if guard == nil { // after so many silences one more is no news
+		return answer{at: time.Now(), err: drivers.ErrOffline}, nil
+	}
+	a, err := r.once(ctx, unit, timeout, guard)
+	if err != nil || waits && errors.Is(a.err, drivers.ErrOffline) {
+		return a, err
 	}
 	return r.once(ctx, unit, timeout, request)
 }
