@@ -56,7 +56,12 @@ func parseLevel(answer string) (bool, error) {
 // refusal is what a chip says of a request that it declines.
 type refusal string
 
-func (r refusal) Error() string { return string(r) }
+func (r refusal) Error() string {
+	if r == "" {
+		return "the chip declines"
+	}
+	return string(r)
+}
 
 // parseChip reads "chip <label> <number-of-lines>". A label may have blanks.
 func parseChip(answer string) (lines int, err error) {

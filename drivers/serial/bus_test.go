@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"fieldmq/configs"
 	"fieldmq/drivers"
@@ -31,10 +32,19 @@ type device struct {
 
 func newDevice(t *testing.T, script func(request string) string) *device {
 	t.Helper()
-	far, near, err := pty.Open()
+	blocking, near, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer blocking.Close()
+	fd, err := unix.FcntlInt(blocking.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // so that Close ends a read
+		t.Fatal(err)
+	}
+	far := os.NewFile(uintptr(fd), "far end")
 	d := &device{far: far, port: near.Name(), script: script}
 	var tasks sync.WaitGroup
 	tasks.Go(d.serve)
@@ -294,8 +304,7 @@ func watching(t *testing.T, b *bus, points ...*drivers.Point) <-chan []drivers.S
 }
 
 func TestWatchTellsWhatComesBesideAnswers(t *testing.T) {
-	d := newDevice(t, nil)
-	d.script = func(string) string { return "5 kg\nT=7\n" }
+	d := newDevice(t, func(string) string { return "5 kg\nT=7\n" })
 	s := d.settings()
 	b := open(t, s)
 	eventually(t, b.isSilent)
