@@ -14,8 +14,8 @@
 //
 //	edge <offset> <rising|falling> <unix-nanoseconds>
 //
-// for inputs that asked for it. Who asked for a line holds it until he releases
-// it or hangs up; outputs keep their level then.
+// for inputs that asked for it. A client holds the lines that it asked for until
+// it releases them or its connection ends; outputs keep their level then.
 package pins
 
 import (

@@ -280,7 +280,7 @@ func TestHandOnTheLineIsSeen(t *testing.T) {
 	})
 }
 
-func TestClientWhoDoesNotReadIsHungUpOn(t *testing.T) {
+func TestClientThatDoesNotReadIsHungUpOn(t *testing.T) {
 	onChip(t, func(b *board) {
 		ours, theirs := net.Pipe()
 		b.open++
@@ -290,7 +290,7 @@ func TestClientWhoDoesNotReadIsHungUpOn(t *testing.T) {
 			_, err = io.WriteString(ours, "get 1\n")
 		}
 		if err == nil {
-			t.Error("his answers are kept for ever")
+			t.Error("answers are kept for ever")
 		}
 	})
 }

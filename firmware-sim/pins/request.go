@@ -81,8 +81,8 @@ func (c *Chip) info() string {
 	return b.String()
 }
 
-// input makes the line an input of the client. Levels that change because of
-// that are no edges to him.
+// input makes the line an input of the client. A level that changes because of
+// that is no edge.
 func (c *Chip) input(who *client, l *line, bias, edge string) (string, error) {
 	if !slices.Contains(biases, bias) {
 		return "", fmt.Errorf("a bias is %s", strings.Join(biases, ", "))

@@ -12,7 +12,7 @@ const (
 	maxClients = 64
 	// maxQueue is how many lines may wait for a client. Edges take no more
 	// than half of it and are lost then, as in a kernel whose events nobody
-	// fetches; a client who lets his answers pile up is hung up on.
+	// fetches; a client that lets its answers pile up is hung up on.
 	maxQueue = 1024
 	maxLine  = 256
 )
@@ -49,7 +49,7 @@ func (c *Chip) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// serveConn answers one client until he goes or ctx ends.
+// serveConn answers one client until it goes or ctx ends.
 func (c *Chip) serveConn(ctx context.Context, conn net.Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	client := &client{queue: make(chan string, maxQueue), hangUp: cancel}
