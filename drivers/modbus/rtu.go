@@ -64,6 +64,7 @@ func newRTU(l serialLine, s *RTUSettings) *rtu {
 		line:    l,
 		char:    s.Char(),
 		silence: max(betweenFrames(s.Char(), s.Baud), s.Pause.D()),
+		last:    time.Now(), // for all we know
 		units:   make(map[byte]*rtuUnit),
 		buf:     make([]byte, 0, 2*rtuLongest),
 	}
