@@ -55,7 +55,6 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 		isNew, out.Alias = false, 0
 	}
 	if out.Size(c.version) > c.maxPacket {
-		c.server.figures.Dropped.Add(1)
 		return tooLarge
 	}
 	buf, ok := c.line.begin(true)
@@ -73,7 +72,7 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 // fails if the line is full. The session's lock is held. [MQTT-3.3.1-1]
 func (c *conn) repeat(f *flight, now time.Time) bool {
 	if f.released {
-		c.ack(packet.PUBREL, f.id, packet.Success)
+		c.line.append(packet.AppendAck(nil, c.version, packet.PUBREL, f.id, packet.Success))
 		return true
 	}
 	out := packet.Outgoing{

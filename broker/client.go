@@ -91,8 +91,8 @@ func (c *Client) ended() bool {
 func (c *Client) leave(packet.Reason) { c.ended() }
 
 // Publish publishes messages from this process, in order. It fails for a topic
-// that is none, and then publishes nothing. A message's payload is the server's
-// from then on.
+// that is none, and then publishes nothing, or if the store does. A message's
+// payload is the server's from then on.
 func (s *Server) Publish(ctx context.Context, messages ...mqtt.Message) error {
 	return s.publish(ctx, nil, messages)
 }
@@ -106,14 +106,11 @@ func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Mes
 			return fmt.Errorf("publish: %.80q is no topic", messages[i].Topic)
 		}
 	}
-	k := s.couriers.Get().(*courier)
-	defer s.couriers.Put(k)
-	now := time.Now()
-	for i := range messages {
-		k.carry(messages[i], from, now)
-	}
-	k.flush()
-	k.crowded = nil                  // what is measured does not wait for who reads it
-	k.pub.begin(mqtt.Message{}, now) // the pool keeps no message alive
-	return nil
+	s.withCourier(func(k *courier) {
+		now := time.Now()
+		for i := range messages {
+			k.carry(messages[i], from, now)
+		}
+	})
+	return s.commit(ctx)
 }

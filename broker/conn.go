@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -39,7 +40,9 @@ type conn struct {
 	courier courier
 	in      packet.Publish
 	now     time.Time // of the current batch
-	settled bool      // something in flight was, in this batch
+	settled bool      // the session's queue may move, after this batch
+	answers []byte    // to this batch
+	owes    bool      // the store must have something before they go
 }
 
 // errDisconnected ends a connection whose client has said good-bye.
@@ -71,6 +74,9 @@ func (c *conn) serve() {
 	c.server.timers.set(&c.watch, time.Now().Add(c.server.cfg.ConnectTimeout.D()))
 	err := c.read()
 	c.courier.flush()
+	if fault := c.giveAnswers(); fault != nil {
+		err = fault
+	}
 	c.end(err)
 	c.line.end()
 	c.server.timers.stop(&c.watch)
@@ -90,15 +96,20 @@ func (c *conn) read() error {
 			return err
 		}
 		if c.courier.crowded != nil || !c.reader.Buffered() {
-			c.endBatch()
+			if err := c.endBatch(); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // endBatch sends what the packets of one read have brought about: first to
-// others, then the acknowledgements.
-func (c *conn) endBatch() {
+// others, then the answers, and waits where the client is too fast.
+func (c *conn) endBatch() error {
 	c.courier.flush()
+	if err := c.giveAnswers(); err != nil {
+		return err
+	}
 	if c.settled {
 		c.settled = false
 		c.session.refill(c.now)
@@ -107,13 +118,30 @@ func (c *conn) endBatch() {
 	c.line.wait()
 	c.courier.giveWay()
 	c.now = time.Time{}
+	return nil
 }
 
-// answer puts a packet onto the client's own line; endBatch flushes it.
-func (c *conn) answer(write func([]byte) []byte) {
-	if buf, ok := c.line.begin(false); ok {
-		c.line.commit(write(buf))
+// answer prepares a packet for the client; endBatch sends it.
+func (c *conn) answer(write func([]byte) []byte) { c.answers = write(c.answers) }
+
+// giveAnswers puts the answers onto the line, once the store has what they
+// promise to have.
+func (c *conn) giveAnswers() error {
+	if c.owes {
+		c.owes = false
+		if err := c.server.commit(context.Background()); err != nil {
+			c.answers = nil
+			return packet.Errorf(packet.Unspecified, "store: %v", err)
+		}
 	}
+	if len(c.answers) == 0 {
+		return nil
+	}
+	c.line.append(c.answers)
+	if c.answers = c.answers[:0]; cap(c.answers) > biggestArena {
+		c.answers = nil
+	}
+	return nil
 }
 
 // handle does what one packet asks for.
@@ -179,9 +207,8 @@ func (c *conn) acknowledge(f packet.Frame) error {
 }
 
 func (c *conn) ack(t packet.Type, id uint16, r packet.Reason) {
-	if buf, ok := c.line.begin(false); ok {
-		c.line.commit(packet.AppendAck(buf, c.version, t, id, r))
-	}
+	c.owes = true
+	c.answers = packet.AppendAck(c.answers, c.version, t, id, r)
 }
 
 // disconnect does what DISCONNECT asks for.

@@ -67,7 +67,7 @@ func (c *conn) enter(p *packet.Connect) error {
 		id: p.ClientID, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
 		greet: func(s *session, present bool) {
 			ack.SessionPresent = present // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
-			c.answer(func(buf []byte) []byte { return ack.Append(buf, c.version) })
+			c.line.append(ack.Append(nil, c.version))
 			c.session = s
 			c.greeted.Store(true)
 			s.conn = c

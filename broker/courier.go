@@ -16,7 +16,16 @@ type courier struct {
 	topic  []byte
 	lines  []*line // to be flushed
 
+	targets []target // of the message at hand
+	number  uint64   // its name in the store
 	crowded *session // a receiver that cannot keep up; see giveWay
+}
+
+// target is a session that a message goes to, and how.
+type target struct {
+	session *session
+	how     *tree.Delivery
+	share   mqtt.Filter
 }
 
 // carry delivers a message and says whether anyone takes it. From is the
@@ -37,15 +46,34 @@ func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken boo
 			how = r.Own
 		}
 		if how != nil {
-			taken = true
-			r.Subscriber.offer(k, how, "", now)
+			k.targets = append(k.targets, target{r.Subscriber, how, ""})
 		}
 	}
 	for _, g := range match.Groups {
-		taken = true
-		k.handGroup(g, now)
+		k.choose(g)
 	}
-	return taken
+	return k.deliver(now)
+}
+
+// choose makes one member of a group a target.
+func (k *courier) choose(g *tree.Group[*session]) {
+	m := g.Next((*session).online)
+	k.targets = append(k.targets, target{m.Subscriber, memberDelivery(&m.Options), g.Filter})
+}
+
+// deliver offers the message to all targets, and says whether there were any.
+func (k *courier) deliver(now time.Time) bool {
+	if len(k.targets) == 0 {
+		return false
+	}
+	k.number = k.server.noteQueued(&k.pub, k.targets)
+	for i := range k.targets {
+		t := &k.targets[i]
+		t.session.offer(k, t.how, t.share, now)
+	}
+	clear(k.targets)
+	k.targets = k.targets[:0]
+	return true
 }
 
 // passOn gives a message that came by a shared subscription to another member,
@@ -58,15 +86,10 @@ func (k *courier) passOn(d *delivery, now time.Time) {
 	k.topic = append(k.topic[:0], d.message.Topic...)
 	for _, g := range k.server.tree.Match(k.topic).Groups {
 		if g.Filter == d.share {
-			k.handGroup(g, now)
+			k.choose(g)
 		}
 	}
-}
-
-// handGroup offers the message to one member.
-func (k *courier) handGroup(g *tree.Group[*session], now time.Time) {
-	m := g.Next((*session).online)
-	m.Subscriber.offer(k, memberDelivery(&m.Options), g.Filter, now)
+	k.deliver(now)
 }
 
 func memberDelivery(o *tree.Options) *tree.Delivery {
@@ -84,4 +107,14 @@ func (k *courier) flush() {
 		k.lines[i] = nil
 	}
 	k.lines = k.lines[:0]
+}
+
+// withCourier lends a courier to someone who has none, and flushes it.
+func (s *Server) withCourier(do func(*courier)) {
+	k := s.couriers.Get().(*courier)
+	defer s.couriers.Put(k)
+	do(k)
+	k.flush()
+	k.crowded = nil // who has no connection to read from waits for nobody
+	k.pub.begin(mqtt.Message{}, time.Time{})
 }

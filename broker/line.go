@@ -66,6 +66,13 @@ func (l *line) commit(buf []byte) (mine bool) {
 	return mine
 }
 
+// append puts packets onto the line that cannot wait. The caller flushes it.
+func (l *line) append(packets []byte) {
+	if buf, ok := l.begin(false); ok {
+		l.commit(append(buf, packets...))
+	}
+}
+
 // wait lets a client that does not read its answers wait with its questions.
 func (l *line) wait() {
 	l.mu.Lock()

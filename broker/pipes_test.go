@@ -48,13 +48,15 @@ func bubble(t *testing.T, cfg Config, test func(t *testing.T, b *bubbled)) {
 		ended := make(chan error, 2)
 		go func() { ended <- b.server.Run(ctx) }()
 		go func() { ended <- b.server.Serve(ctx, b.pipes, ListenerOptions{Name: "pipe", Anonymous: true}) }()
-		test(t, b)
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				t.Error(err)
+		defer func() {
+			cancel()
+			for range 2 {
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
 			}
-		}
+		}()
+		test(t, b)
 	})
 }
 

@@ -10,6 +10,7 @@ type delivery struct {
 	replay  bool        // a retained message that a subscription brought
 	ids     []uint32    // subscription identifiers
 	share   mqtt.Filter // of the shared subscription it came by; empty: none
+	number  uint64      // its name in the store; 0: it is not there
 }
 
 // cost is what the delivery adds to a queue in bytes; a retained message is
@@ -32,8 +33,11 @@ func (q *queue) push(d delivery) {
 	q.bytes += d.cost()
 }
 
-func (q *queue) pop() delivery {
-	d := q.remove(0)
+func (q *queue) pop() delivery { return q.pull(0) }
+
+// pull takes out the delivery i.
+func (q *queue) pull(i int) delivery {
+	d := q.remove(i)
 	q.bytes -= d.cost()
 	return d
 }

@@ -22,26 +22,24 @@ type entry struct {
 
 // enter gives a client its session: the one it had, or a new one. Who holds
 // the session is told to leave. [MQTT-3.1.4-3]
-func (s *Server) enter(e entry) (*session, error) {
-	k := s.couriers.Get().(*courier)
-	defer s.couriers.Put(k)
-	defer k.flush()
+func (s *Server) enter(e entry) (entered *session, err error) {
+	s.withCourier(func(k *courier) { entered, err = s.enterWith(k, &e) })
+	return entered, err
+}
+
+func (s *Server) enterWith(k *courier, e *entry) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.sessions[e.id]
-	if err := s.admit(old, &e); err != nil {
+	if err := s.admit(old, e); err != nil {
 		return nil, err
 	}
-	if old != nil {
-		if !s.reuse(k, old, &e) {
-			old = nil
-		}
-	}
-	present := old != nil
+	present := old != nil && s.reuse(k, old, e)
 	if !present {
-		old = s.create(e.id, e.inner)
+		old = s.create(e.id, e.inner, e.expiry > 0)
 	}
 	old.holder, old.expiry, old.will = e.holder, e.expiry, e.will
+	s.note(Entered{ClientID: e.id, New: !present, Inner: e.inner, Expiry: e.expiry, Will: e.will})
 	if !e.inner {
 		s.connected++
 	}
@@ -115,8 +113,9 @@ func (s *Server) newSession(id string, inner bool) *session {
 	return &session{server: s, id: id, inner: inner, crowd: crowd{limits: &s.cfg}}
 }
 
-func (s *Server) create(id string, inner bool) *session {
+func (s *Server) create(id string, inner, durable bool) *session {
 	n := s.newSession(id, inner)
+	n.durable = durable
 	n.expire.fire = func(time.Time) time.Time { s.expired(n); return time.Time{} }
 	n.speak.fire = func(time.Time) time.Time { s.willDue(n); return time.Time{} }
 	s.sessions[id] = n
@@ -127,14 +126,16 @@ func (s *Server) create(id string, inner bool) *session {
 // nil, for how long the session outlives it. Nothing happens if another client
 // has taken the session over.
 func (s *Server) exit(old *session, by holder, withWill bool, expiry *time.Duration) {
-	k := s.couriers.Get().(*courier)
-	defer s.couriers.Put(k)
-	defer k.flush()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old.holder != by {
-		return
-	}
+	s.withCourier(func(k *courier) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if old.holder == by {
+			s.exitWith(k, old, withWill, expiry)
+		}
+	})
+}
+
+func (s *Server) exitWith(k *courier, old *session, withWill bool, expiry *time.Duration) {
 	s.release(old)
 	if expiry != nil {
 		old.expiry = *expiry
@@ -142,7 +143,11 @@ func (s *Server) exit(old *session, by holder, withWill bool, expiry *time.Durat
 	if !withWill { // [MQTT-3.1.2-10]
 		old.will = nil
 	}
-	now := time.Now()
+	s.afterExit(k, old, time.Now())
+}
+
+// afterExit is what becomes of a session whose client has left.
+func (s *Server) afterExit(k *courier, old *session, now time.Time) {
 	if old.will != nil && old.will.Delay == 0 {
 		s.speakWill(k, old, now)
 	}
@@ -150,9 +155,15 @@ func (s *Server) exit(old *session, by holder, withWill bool, expiry *time.Durat
 		s.discard(k, old)
 		return
 	}
-	s.timers.set(&old.expire, now.Add(old.expiry))
+	s.await(old, now)
+	s.note(Left{ClientID: old.id, At: now, Expiry: old.expiry, Will: old.will})
+}
+
+// await sets the timers of a session whose client left at a time.
+func (s *Server) await(old *session, at time.Time) {
+	s.timers.set(&old.expire, at.Add(old.expiry))
 	if old.will != nil && old.will.Delay < old.expiry {
-		s.timers.set(&old.speak, now.Add(old.will.Delay))
+		s.timers.set(&old.speak, at.Add(old.will.Delay))
 	}
 }
 
@@ -163,6 +174,7 @@ func (s *Server) discard(k *courier, old *session) {
 	now := time.Now()
 	s.speakWill(k, old, now)
 	delete(s.sessions, old.id)
+	s.note(Ended{ClientID: old.id})
 	for _, d := range old.finish() {
 		k.passOn(&d, now)
 	}
@@ -180,7 +192,10 @@ func (s *Server) speakWill(k *courier, old *session, now time.Time) {
 
 // willDue is when a will delay has passed. [MQTT-3.1.3-9]
 func (s *Server) willDue(old *session) {
-	s.later(old, func(k *courier) { s.speakWill(k, old, time.Now()) })
+	s.later(old, func(k *courier) {
+		s.speakWill(k, old, time.Now())
+		s.note(Left{ClientID: old.id, At: old.expire.at.Add(-old.expiry), Expiry: old.expiry})
+	})
 }
 
 // expired is when a session has outlived its connection long enough.
@@ -191,14 +206,13 @@ func (s *Server) expired(old *session) {
 
 // later does something to a session whose client is still away.
 func (s *Server) later(old *session, do func(*courier)) {
-	k := s.couriers.Get().(*courier)
-	defer s.couriers.Put(k)
-	defer k.flush()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old.holder == nil && s.sessions[old.id] == old {
-		do(k)
-	}
+	s.withCourier(func(k *courier) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if old.holder == nil && s.sessions[old.id] == old {
+			do(k)
+		}
+	})
 }
 
 // finish takes a session out of the tree and empties it. It returns what had

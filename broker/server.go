@@ -21,11 +21,13 @@ import (
 	"fieldmq/broker/tree"
 )
 
-// Server is an MQTT server. Access is set before it is used; all methods may
-// be called from many goroutines.
+// Server is an MQTT server. Access and Store are set before it is used; all
+// methods may be called from many goroutines.
 type Server struct {
 	// Access decides who may do what. NoUsers unless told otherwise.
 	Access Access
+	// Store keeps what must outlive the server. Nil: nothing does.
+	Store Store
 
 	cfg      Config
 	log      *slog.Logger
@@ -35,7 +37,8 @@ type Server struct {
 	spares   sync.Pool // buffers of lines
 	couriers sync.Pool // for those who publish from this process
 	figures  Figures
-	sockets  atomic.Int64 // network connections, before CONNECT too
+	numbers  atomic.Uint64 // the last one given to a message for the store
+	sockets  atomic.Int64  // network connections, before CONNECT too
 
 	mu        sync.Mutex
 	sessions  map[string]*session
@@ -97,10 +100,12 @@ func (s *Server) sweep(now time.Time) {
 func (s *Server) retain(p *publication) {
 	if len(p.Payload) == 0 {
 		s.retained.Delete(p.Topic)
+	} else if !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
+		s.figures.Dropped.Add(1)
 		return
 	}
-	if !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
-		s.figures.Dropped.Add(1)
+	if s.Store != nil {
+		s.note(Retained{Message: p.keep().Message, Expires: p.expires})
 	}
 }
 

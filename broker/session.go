@@ -16,12 +16,16 @@ type session struct {
 	id     string
 	inner  bool // of a client in this process
 
+	// durable: it outlives its connection, so the store hears of its messages.
+	durable bool
+
 	// The server's lock guards these.
 	holder holder // who is connected; nil: the client is away
 	expiry time.Duration
 	will   *packet.Will
-	expire timer // the session's end
-	speak  timer // the will's
+	expire timer     // the session's end
+	speak  timer     // the will's
+	left   time.Time // when the client left, in what was loaded
 
 	mu       sync.Mutex
 	conn     *conn  // where messages go; nil: they wait
@@ -58,6 +62,9 @@ func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now t
 		retain: p.Retain && how.RetainAsPublished, // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
 		ids:    how.IDs,
 		share:  share,
+	}
+	if s.durable && d.qos > 0 {
+		d.number = k.number
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +104,7 @@ func (s *session) send(c *conn, p *publication, d *delivery, now time.Time) (sen
 	}
 	f := p.encoded(c.version, d.qos, d.retain, now)
 	if len(f.bytes) > c.maxPacket { // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
-		s.server.figures.Dropped.Add(1)
+		s.lose(d)
 		return true, false
 	}
 	buf, ok := c.line.begin(true)
@@ -107,7 +114,7 @@ func (s *session) send(c *conn, p *publication, d *delivery, now time.Time) (sen
 	at := len(buf) + f.id
 	buf = append(buf, f.bytes...)
 	if d.qos > 0 {
-		id := s.inflight.add(*d)
+		id := s.fly(d)
 		buf[at], buf[at+1] = byte(id>>8), byte(id)
 	}
 	return true, c.line.commit(buf)
@@ -121,12 +128,36 @@ func (s *session) transmit(c *conn, m *mqtt.Message, d *delivery, left uint32) (
 	switch c.publish(&out, &mine) {
 	case lineWasFull:
 		return false, false
+	case tooLarge:
+		s.lose(d)
 	case published:
 		if d.qos > 0 {
-			s.inflight.add(*d)
+			s.fly(d)
 		}
 	}
 	return true, mine
+}
+
+// fly puts a delivery in flight.
+func (s *session) fly(d *delivery) uint16 {
+	id := s.inflight.add(*d)
+	if d.number != 0 {
+		s.server.note(Sent{ClientID: s.id, Number: d.number, PacketID: id})
+	}
+	return id
+}
+
+// lose gives a delivery up.
+func (s *session) lose(d *delivery) {
+	s.server.figures.Dropped.Add(1)
+	s.settled(d)
+}
+
+// settled tells the store that the client has the message, or never will.
+func (s *session) settled(d *delivery) {
+	if d.number != 0 {
+		s.server.note(Settled{ClientID: s.id, Number: d.number})
+	}
 }
 
 // enqueue lets a message wait, within the limits.
@@ -137,7 +168,7 @@ func (s *session) enqueue(d delivery) {
 		limit, bytes = limit+cfg.MaxRetained, cfg.MaxQueuedBytes
 	}
 	if s.queue.len() >= limit || s.queue.bytes > bytes {
-		s.server.figures.Dropped.Add(1)
+		s.lose(&d)
 		if !s.full {
 			s.full = true
 			s.server.log.Warn("queue full, messages are dropped", "client", s.id, "queued", s.queue.len())
@@ -172,6 +203,7 @@ func (s *session) moveQueue(now time.Time) *line {
 		d := s.queue.at(0)
 		if d.message.expired(now) { // [MQTT-3.3.2-5]
 			s.server.figures.Expired.Add(1)
+			s.settled(d)
 			s.queue.pop()
 			continue
 		}

@@ -230,29 +230,23 @@ func TestFastPublisherLosesNothingToAClientThatReads(t *testing.T) {
 	cfg := Defaults()
 	cfg.MaxQueued = 200
 	cfg.MaxInFlight = 10
-	s, addr := start(t, cfg)
-	r, p := dial(t, addr, packet.V5, "r"), dial(t, addr, packet.V5, "p")
-	r.subscribe("t", 1)
-	const n = 5000
-	go func() {
-		var all []byte
+	bubble(t, cfg, func(t *testing.T, b *bubbled) {
+		r := b.dial(t, packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "r"})
+		p := b.dial(t, packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "p"})
+		r.subscribe("t", 1)
+		const n = 5000
+		go func() {
+			var all []byte
+			for i := range n {
+				all = append(all, p.packet(text("t", fmt.Sprint(i), 1), uint16(i+1))...)
+			}
+			_, _ = p.conn.Write(all) // the reader would see it
+		}()
+		go drain(p)
 		for i := range n {
-			all = append(all, p.packet(text("t", fmt.Sprint(i), 1), uint16(i+1))...)
+			if got := string(r.receive().Payload); got != fmt.Sprint(i) {
+				t.Fatalf("got %s, want %d; %d were dropped", got, i, b.server.Figures().Dropped.Load())
+			}
 		}
-		_, _ = p.conn.Write(all) // the reader would see it
-	}()
-	go drainUntilClosed(p)
-	for i := range n {
-		if got := string(r.receive().Payload); got != fmt.Sprint(i) {
-			t.Fatalf("got %s, want %d; %d were dropped", got, i, s.Figures().Dropped.Load())
-		}
-	}
-}
-
-func drainUntilClosed(c *client) {
-	for {
-		if _, err := c.reader.Next(); err != nil {
-			return
-		}
-	}
+	})
 }

@@ -14,8 +14,14 @@ func (s *session) acknowledged(c *conn, id uint16) {
 		return
 	}
 	if i := s.inflight.find(id); i >= 0 && s.inflight.at(i).qos == 1 {
-		s.inflight.settle(i)
+		s.settle(i)
 	}
+}
+
+// settle ends a flight.
+func (s *session) settle(i int) {
+	f := s.inflight.settle(i)
+	s.settled(&f.delivery)
 }
 
 // receivedBy is PUBREC. It says whether PUBREL is to be sent, and with what.
@@ -30,11 +36,14 @@ func (s *session) receivedBy(c *conn, id uint16, r packet.Reason) (answer bool, 
 		return !r.Failed(), packet.IDNotFound
 	}
 	if r.Failed() { // [MQTT-4.3.3-4]: only a PUBREC below 0x80 is followed by PUBREL
-		s.inflight.settle(i)
+		s.settle(i)
 		return false, 0
 	}
 	f := s.inflight.at(i)
 	f.released, f.message = true, nil // what was received is never sent again [MQTT-4.3.3-5]
+	if f.number != 0 {
+		s.server.note(Released{ClientID: s.id, Number: f.number})
+	}
 	return true, packet.Success
 }
 
@@ -46,7 +55,7 @@ func (s *session) completed(c *conn, id uint16) {
 		return
 	}
 	if i := s.inflight.find(id); i >= 0 && s.inflight.at(i).released {
-		s.inflight.settle(i)
+		s.settle(i)
 	}
 }
 
@@ -65,11 +74,18 @@ func (s *session) firstTime(c *conn, id uint16) (isNew bool, err error) {
 	if len(s.received) >= s.server.cfg.ReceiveMaximum && c.version == packet.V5 {
 		return false, packet.Errorf(packet.ReceiveMaxExceeded, "%d messages of QoS 2 unfinished", len(s.received))
 	}
+	s.receive(id)
+	if s.durable {
+		s.server.note(Received{ClientID: s.id, PacketID: id})
+	}
+	return true, nil
+}
+
+func (s *session) receive(id uint16) {
 	if s.received == nil {
 		s.received = map[uint16]struct{}{}
 	}
 	s.received[id] = struct{}{}
-	return true, nil
 }
 
 // released is PUBREL. It says whether the identifier was known.
@@ -77,8 +93,11 @@ func (s *session) released(c *conn, id uint16) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, known := s.received[id]
-	if s.conn == c {
+	if known && s.conn == c {
 		delete(s.received, id)
+		if s.durable {
+			s.server.note(Forgotten{ClientID: s.id, PacketID: id})
+		}
 	}
 	return known
 }

@@ -20,6 +20,9 @@ func (s *session) subscribe(f mqtt.Filter, o tree.Options, retained bool) {
 		return
 	}
 	s.tree().Subscribe(s, f, o)
+	if s.durable {
+		s.server.note(Subscribed{s.id, f, o.QoS, o.NoLocal, o.RetainAsPublished, o.ID})
+	}
 	s.held = retained
 	mark := s.queue.len()
 	s.mu.Unlock()
@@ -39,7 +42,7 @@ func (s *session) replay(mark int, messages []*message, o tree.Options) {
 	if s.gone {
 		return
 	}
-	later := s.queue.cut(mark)
+	later := s.queue.cut(min(mark, s.queue.len()))
 	for _, m := range messages {
 		if m.expired(now) {
 			continue
@@ -47,6 +50,9 @@ func (s *session) replay(mark int, messages []*message, o tree.Options) {
 		d := delivery{message: m, qos: min(m.QoS, o.QoS), retain: true, replay: true}
 		if o.ID != 0 {
 			d.ids = []uint32{o.ID}
+		}
+		if s.durable && d.qos > 0 {
+			d.number = s.server.noteReplay(s, &d)
 		}
 		s.enqueue(d)
 	}
@@ -85,7 +91,7 @@ func (c *conn) subscribe(f packet.Frame) error {
 			c.session.subscribe(sub.Filter, o, wanted[i])
 		}
 	}
-	c.session.refill(c.now)
+	c.settled = true // endBatch sends what came of it, after SUBACK
 	return nil
 }
 
@@ -156,5 +162,8 @@ func (s *session) unsubscribe(c *conn, f mqtt.Filter) packet.Reason {
 		return packet.NoSubscription
 	}
 	delete(s.subs, f)
+	if s.durable {
+		s.server.note(Unsubscribed{s.id, f})
+	}
 	return packet.Success
 }
