@@ -88,7 +88,7 @@ func (d *device) settings(set ...func(*Settings)) *Settings {
 	return s
 }
 
-func hasty(s *Settings) { s.Timeout = configs.Duration(50 * time.Millisecond) }
+func hasty(s *Settings) { s.Timeout = configs.Duration(500 * time.Millisecond) }
 
 // open opens a bus until the end of the test.
 func open(t *testing.T, s *Settings) *bus {
