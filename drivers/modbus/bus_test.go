@@ -203,15 +203,44 @@ func TestLimitOfTheDeviceIsFound(t *testing.T) {
 }
 
 func TestTableThatTheDeviceLacksIsAskedForOnce(t *testing.T) {
-	bus, m := onMemory(func(r *pdu) Exception { return 1 })
-	points := holdings(unitOf(newTCPSettings(), 1), 1, 2, 3)
-	for range 2 {
-		if got := errorsOf(t, bus, points); got != "illegal function, illegal function, illegal function" {
+	bus, m := onMemory(func(r *pdu) Exception {
+		if r.FunctionCode == 3 {
+			return 1
+		}
+		return 0
+	})
+	d := unitOf(newTCPSettings(), 1)
+	points := append(holdings(d, 1, 2), point(d, "i", input(1, Uint16, ABCD)))
+	for _, asked := range []string{"4:1+1 3:1+2", "4:1+1"} {
+		if got := errorsOf(t, bus, points); got != "illegal function, illegal function, -" {
 			t.Errorf("got %s", got)
 		}
+		if got := m.takeAsked(); got != asked {
+			t.Errorf("asked %s", got)
+		}
 	}
-	if got := m.takeAsked(); got != "3:1+3" {
-		t.Errorf("asked %s", got)
+}
+
+func TestDeviceThatRefusesAllIsStillAsked(t *testing.T) {
+	bus, m := onMemory(func(r *pdu) Exception { return 2 })
+	points := holdings(unitOf(newTCPSettings(), 1), 1, 2)
+	for _, asked := range []string{"3:1+2 3:1+1 3:2+1", "3:1+1", "3:1+1"} {
+		if got := errorsOf(t, bus, points); got != "illegal data address, illegal data address" {
+			t.Errorf("got %s", got)
+		}
+		if got := m.takeAsked(); got != asked {
+			t.Errorf("asked %s", got)
+		}
+	}
+	m.refuse = func(*pdu) Exception { return 11 } // the box behind which it was
+	samples, err := bus.Read(t.Context(), points)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range samples {
+		if !errors.Is(s.Err, drivers.ErrOffline) {
+			t.Errorf("got %v", s.Err)
+		}
 	}
 }
 
@@ -350,6 +379,35 @@ func TestWritesBecomeFewRequests(t *testing.T) {
 				if err != nil || samples[0].Value != c.Value {
 					t.Errorf("wrote %v, read %v, %v", c.Value, samples[0].Value, err)
 				}
+			}
+		})
+	}
+}
+
+func TestToolsAskForWhatTheyWant(t *testing.T) {
+	bus, m := onMemory(func(r *pdu) Exception {
+		if touches(r, 9) {
+			return 2
+		}
+		return 0
+	})
+	m.registers[7] = 0x1234
+	tests := map[string]struct {
+		function byte
+		data     []byte
+		want     string
+	}{
+		"gets registers":          {3, words(7, 1), "1234 <nil>"},
+		"gets an exception":       {3, words(9, 1), " illegal data address"},
+		"knows no such function":  {99, words(7, 1), " function code 99 with 4 bytes is no request that we know"},
+		"asks for no 2000 words":  {3, words(7, 2000), " function code 3 with 4 bytes is no request that we know"},
+		"sends no half a request": {3, words(7), " function code 3 with 2 bytes is no request that we know"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			data, err := bus.Request(t.Context(), 1, tt.function, tt.data, time.Second)
+			if got := fmt.Sprintf("%X %v", data, err); got != tt.want {
+				t.Errorf("got %s", got)
 			}
 		})
 	}

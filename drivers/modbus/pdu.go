@@ -12,6 +12,9 @@ import (
 // pdu is a request or an answer without its frame. (APS 4.1)
 type pdu = modbus.ProtocolDataUnit
 
+// maxPDU is the length in bytes of the longest PDU. (APS 4.1)
+const maxPDU = 253
+
 // failed is the bit that turns a function code into that of an exception.
 const failed = 0x80
 
@@ -59,7 +62,11 @@ func writeCoils(first int, on []bool, multiple bool) *pdu {
 // wellFormed says whether a request is one whose answer can be told from
 // noise.
 func wellFormed(request *pdu) bool {
-	return answerLen(request) > 0 && len(request.Data) >= 4
+	if len(request.Data) < 4 {
+		return false
+	}
+	n := answerLen(request)
+	return 0 < n && n <= maxPDU
 }
 
 // answerLen is the length in bytes of the answer to a request, its function

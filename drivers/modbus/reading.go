@@ -3,6 +3,7 @@ package modbus
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"fieldmq/drivers"
@@ -31,18 +32,28 @@ func newReading(b *Bus, points []*drivers.Point) *reading {
 
 // run asks for all that is planned, but for what was refused a short time ago.
 func (r *reading) run(ctx context.Context, plan []Request) error {
-	requests := make([]*pdu, 0, len(plan))
 	asked := make([]Request, 0, len(plan))
 	for _, q := range plan {
-		if r.recall(q) {
-			continue
+		if !r.recall(q) {
+			asked = append(asked, q)
 		}
-		asked = append(asked, q)
-		requests = append(requests, readRequest(q.Table, q.First, q.Count))
+	}
+	if len(asked) == 0 { // only an answer proves that the device is there
+		asked = plan[:1]
+	}
+	requests := make([]*pdu, len(asked))
+	for i, q := range asked {
+		requests[i] = readRequest(q.Table, q.First, q.Count)
 	}
 	answers, err := r.bus.ask(ctx, r.device, requests)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(answers, heard) { // what is remembered counts no more
+		for _, q := range plan {
+			r.fail(q, answers[0].at, answers[0].err)
+		}
+		return nil
 	}
 	for _, a := range answers {
 		r.hear(a)
@@ -54,6 +65,9 @@ func (r *reading) run(ctx context.Context, plan []Request) error {
 	}
 	return nil
 }
+
+// heard says whether an answer proves that the device is there.
+func heard(a answer) bool { return !errors.Is(a.err, drivers.ErrOffline) }
 
 // hear notes when a device has fallen silent.
 func (r *reading) hear(a answer) {
