@@ -259,7 +259,7 @@ func (c *conn) leave(r packet.Reason) { c.leaveFor(packet.Errorf(r, "ended by th
 func (c *conn) leaveFor(fault *packet.Error) {
 	c.cause.CompareAndSwap(nil, fault)
 	c.line.close(func(buf []byte) []byte {
-		if c.version == packet.V5 && c.greeted.Load() {
+		if c.greeted.Load() && c.version == packet.V5 {
 			buf = packet.AppendDisconnect(buf, c.version, fault.Reason, nil)
 		}
 		return buf
