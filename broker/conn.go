@@ -55,7 +55,7 @@ func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
 		net:     nc,
 		reader:  packet.NewReader(nc, min(s.cfg.MaxPacketSize, maxConnect)),
 		peer:    Peer{Listener: o.Name, Anonymous: o.Anonymous, Addr: nc.RemoteAddr()},
-		courier: courier{server: s},
+		courier: courier{server: s, pub: publication{borrowed: true}},
 	}
 	c.line.conn, c.line.raw, c.line.spares = nc, rawConn(nc), &s.spares
 	c.line.room.L = &c.line.mu

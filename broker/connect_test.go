@@ -263,3 +263,48 @@ func TestLongNamesWork(t *testing.T) {
 		t.Errorf("a topic of %d bytes", len(got.Topic))
 	}
 }
+
+func TestDeepTopicsAreNotKept(t *testing.T) {
+	_, addr := start(t, Defaults())
+	c := dial(t, addr, packet.V5, "a")
+	c.subscribe("#", 0)
+	deepest := strings.Repeat("/", maxLevels-1)
+	if r := c.trySubscribe(0, packet.Subscription{Filter: mqtt.Filter(deepest)}, packet.Subscription{Filter: mqtt.Filter(deepest + "/")}); r[0] != 0 || r[1] != packet.QuotaExceeded {
+		t.Errorf("got %v", r)
+	}
+	if r := dial(t, addr, packet.V5, "p").publish(retained(deepest+"/", "x")); r != packet.QuotaExceeded {
+		t.Errorf("got %v", r)
+	}
+}
+
+func TestFiltersTogetherHaveALimit(t *testing.T) {
+	cfg := Defaults()
+	cfg.MaxSubscriptions = 100
+	_, addr := start(t, cfg)
+	c := dial(t, addr, packet.V5, "a")
+	long := strings.Repeat("x", 60_000)
+	want := []packet.Reason{0, packet.QuotaExceeded}
+	for i, suffix := range []string{"1", "2"} {
+		if r := c.trySubscribe(0, packet.Subscription{Filter: mqtt.Filter(long + suffix)}); r[0] != want[i] {
+			t.Errorf("got %v", r)
+		}
+	}
+}
+
+func TestServerEndsAlthoughClientsDoNotRead(t *testing.T) {
+	s := New(Defaults(), quiet())
+	stop, addr := serve(t, s)
+	deaf := dial(t, addr, packet.V5, "deaf")
+	deaf.subscribe("t", 0)
+	open(t, addr, packet.V5) // says nothing
+	for s.Figures().Dropped.Load() == 0 {
+		if err := s.Publish(t.Context(), mqtt.Message{Topic: "t", Payload: make([]byte, 64<<10)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > patience/2 {
+		t.Errorf("took %v", took)
+	}
+}

@@ -33,12 +33,13 @@ const overhead = 128
 func (m *message) size() int { return len(m.Payload) + len(m.Topic) + overhead }
 
 // publication is a message on its way to its receivers. It is encoded once for
-// all that take it in the same form, and copied only if someone must keep it.
+// all that take it in the same form, and kept only if someone must have it later.
 // It is used again for the next message, by one goroutine.
 type publication struct {
-	mqtt.Message // Payload may be part of a read buffer
-	expires      time.Time
-	kept         *message // the copy, once it was needed
+	mqtt.Message
+	borrowed bool // Payload is always part of a read buffer
+	expires  time.Time
+	kept     *message // what lives on, once that was needed
 
 	arena []byte
 	forms [2][3][2]form // by version, QoS and retain flag
@@ -72,11 +73,13 @@ func (p *publication) resume(m *message) {
 	p.kept, p.expires = m, m.expires
 }
 
-// keep returns the copy that lives on.
+// keep returns what lives on.
 func (p *publication) keep() *message {
 	if p.kept == nil {
 		p.kept = &message{Message: p.Message, expires: p.expires}
-		p.kept.Payload = append([]byte{}, p.Payload...)
+		if p.borrowed {
+			p.kept.Payload = append([]byte{}, p.Payload...)
+		}
 	}
 	return p.kept
 }

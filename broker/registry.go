@@ -71,7 +71,7 @@ func (s *Server) admit(old *session, e *entry) error {
 
 // reuse clears a session for its next connection and says whether it goes on.
 func (s *Server) reuse(k *courier, old *session, e *entry) bool {
-	ends := e.clean || old.holder != nil && old.expiry == 0
+	ends := e.clean || e.inner != old.inner || old.holder != nil && old.expiry == 0
 	if old.holder != nil {
 		// The will of a connection that is taken over is published at once,
 		// unless its delay outlasts it. [MQTT-3.1.3-9]

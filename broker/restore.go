@@ -79,7 +79,7 @@ func (r *restorer) change(record Record) {
 		}
 	case Unsubscribed:
 		if held := sessions[e.ClientID]; held != nil {
-			delete(held.subs, e.Filter)
+			held.forget(e.Filter)
 			held.tree().Unsubscribe(held, e.Filter)
 		}
 	case Sent:

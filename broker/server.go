@@ -14,6 +14,7 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,7 +101,7 @@ func (s *Server) sweep(now time.Time) {
 func (s *Server) retain(p *publication) {
 	if len(p.Payload) == 0 {
 		s.retained.Delete(p.Topic)
-	} else if !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
+	} else if deep(p.Topic) || !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
 		s.figures.Dropped.Add(1)
 		return
 	}
@@ -112,9 +113,18 @@ func (s *Server) retain(p *publication) {
 // mayRetain says whether the topic may hold a retained message, for it does
 // already or there is room.
 func (s *Server) mayRetain(topic string) bool {
+	if deep(topic) {
+		return false
+	}
 	if s.retained.Len() < s.cfg.MaxRetained {
 		return true
 	}
 	_, held := s.retained.Get(topic)
 	return held
 }
+
+// maxLevels is how many levels a topic may have that is subscribed to or
+// retained: each costs memory, and 65,535 bytes hold very many.
+const maxLevels = 200
+
+func deep(topic string) bool { return strings.Count(topic, "/") >= maxLevels }

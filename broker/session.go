@@ -34,6 +34,7 @@ type session struct {
 	held     bool   // a subscription is fetching retained messages, others wait
 	full     bool   // the queue has overflowed since it was last empty
 	subs     map[mqtt.Filter]struct{}
+	subBytes int // of all filters
 	queue    queue
 	crowd    crowd
 	inflight inflight

@@ -119,20 +119,32 @@ func (c *conn) accept(sub *packet.Subscription, shared bool) (r packet.Reason, r
 	return packet.Reason(sub.QoS), retained
 }
 
+// meanFilter is how long in bytes the filters of a client may be on average,
+// if it has as many as it may; one may have any length.
+const meanFilter = 256
+
 // note notes a filter in the session, whose lock is held. A client outside may
 // have so many only.
 func (s *session) note(f mqtt.Filter) (known, ok bool) {
 	if _, known = s.subs[f]; known {
 		return true, true
 	}
-	if !s.inner && len(s.subs) >= s.server.cfg.MaxSubscriptions {
+	most := s.server.cfg.MaxSubscriptions
+	if !s.inner && (len(s.subs) >= most || s.subBytes > most*meanFilter || deep(string(f))) {
 		return false, false
 	}
 	if s.subs == nil {
 		s.subs = map[mqtt.Filter]struct{}{}
 	}
 	s.subs[f] = struct{}{}
+	s.subBytes += len(f)
 	return false, true
+}
+
+// forget is the opposite of note.
+func (s *session) forget(f mqtt.Filter) {
+	delete(s.subs, f)
+	s.subBytes -= len(f)
 }
 
 // unsubscribe answers UNSUBSCRIBE. [MQTT-3.10.4-4]
@@ -161,7 +173,7 @@ func (s *session) unsubscribe(c *conn, f mqtt.Filter) packet.Reason {
 	if !s.tree().Unsubscribe(s, f) {
 		return packet.NoSubscription
 	}
-	delete(s.subs, f)
+	s.forget(f)
 	if s.durable {
 		s.server.note(Unsubscribed{s.id, f})
 	}
