@@ -12,8 +12,8 @@ import (
 	"fieldmq/firmware-sim/talker"
 )
 
-// One load lies on the scale for a turn. It is put on during the first part of
-// it, and the scale says that it is moving.
+// One load lies on the scale for a turn. It is exchanged for the next during
+// the last part of it, and the scale says that it is moving.
 const (
 	turn   = 10 * time.Second
 	moving = 3 * time.Second
@@ -34,16 +34,16 @@ func New(seed uint64, broken *faults.Source) *talker.Talker {
 func weighing(seed uint64, elapsed time.Duration) []byte {
 	number, within := elapsed/turn, elapsed%turn
 	state, weight := "ST", load(seed, number)
-	if within < moving {
+	if since := within - (turn - moving); since >= 0 {
 		state = "US"
-		weight = swinging(load(seed, number-1), weight, within)
+		weight = swinging(weight, load(seed, number+1), since)
 	}
 	return fmt.Appendf(nil, "%s,GS,%+08.2f kg\r\n", state, weight)
 }
 
 // load is the weight of one turn; every third the scale is empty.
 func load(seed uint64, number time.Duration) float64 {
-	if number < 0 || number%3 == 2 {
+	if number%3 == 2 {
 		return 0
 	}
 	r := rand.New(rand.NewPCG(signal.Seed(seed, "load"), uint64(number)))

@@ -21,13 +21,14 @@ func TestEveryLineHasTheFormOfTheScale(t *testing.T) {
 func TestScaleIsStableOnceTheLoadLies(t *testing.T) {
 	moved, loads := false, map[string]bool{}
 	for number := range time.Duration(6) {
-		first := string(weighing(1, number*turn+moving))
-		last := string(weighing(1, number*turn+turn-1))
+		first := string(weighing(1, number*turn))
+		last := string(weighing(1, number*turn+turn-moving-1))
 		if first != last || first[:2] != "ST" {
 			t.Errorf("load %d: %q becomes %q", number, first, last)
 		}
 		loads[last] = true
-		a, b := string(weighing(1, number*turn+time.Second)), string(weighing(1, number*turn+2*time.Second))
+		lifted := number*turn + turn - moving
+		a, b := string(weighing(1, lifted+time.Second)), string(weighing(1, lifted+2*time.Second))
 		if a[:2] != "US" || b[:2] != "US" {
 			t.Errorf("load %d does not move: %q, %q", number, a, b)
 		}
