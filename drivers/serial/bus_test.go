@@ -230,6 +230,28 @@ func TestAfterSilenceNothingMoreIsAsked(t *testing.T) {
 	}
 }
 
+func TestLateAnswerIsNotThatToTheNextRequest(t *testing.T) {
+	var d *device
+	ready := make(chan struct{})
+	d = newDevice(t, func(request string) string {
+		<-ready
+		if request == "A\r" {
+			time.AfterFunc(600*time.Millisecond, func() { d.say("1\n") })
+			return ""
+		}
+		return "2\n"
+	})
+	close(ready)
+	s := d.settings(hasty)
+	b := open(t, s)
+	if err := read(t, b, point(s, "a", "A\r", match(`(\d)`)))[0].Err; !errors.Is(err, drivers.ErrOffline) {
+		t.Errorf("a late answer is one: %v", err)
+	}
+	if got := read(t, b, point(s, "b", "B\r", match(`(\d)`)))[0]; got.Value != drivers.Float(2) {
+		t.Errorf("got %v, %v", got.Value, got.Err)
+	}
+}
+
 func TestBinaryDeviceAnswers(t *testing.T) {
 	d := newDevice(t, func(string) string { return "noise\x02\x10\x00\x64\x76" })
 	s := d.settings(func(s *Settings) {

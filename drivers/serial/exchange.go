@@ -2,6 +2,7 @@ package serial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,18 +43,29 @@ func (x *exchange) stray(frame []byte) {
 
 // do sends a request and waits until the exchange is complete, until the
 // device has been silent for a while within its answer, or for the time-out.
-// Without any part of an answer the error wraps drivers.ErrOffline.
+// Without any part of an answer the error wraps drivers.ErrOffline, and the
+// line rests for as long again: a late answer must not be taken for that to the
+// next request.
 func (b *bus) do(ctx context.Context, a *Address, request []byte, x *exchange) error {
 	if err := b.waitForRest(ctx); err != nil {
 		return err
 	}
-	defer func() { b.rest = time.Now().Add(a.pause()) }()
+	err := b.exchangeNow(ctx, a, request, x)
+	rest := a.pause()
+	if errors.Is(err, drivers.ErrOffline) {
+		rest = max(rest, a.timeout())
+	}
+	b.rest = time.Now().Add(rest)
+	return err
+}
+
+func (b *bus) exchangeNow(ctx context.Context, a *Address, request []byte, x *exchange) error {
 	b.begin(x)
 	defer b.end()
 	if _, err := b.line.Write(request); err != nil {
 		return err
 	}
-	b.log.Debug("request", "bytes", len(request))
+	b.log.Debug("request sent", "bytes", len(request))
 	onWire := time.Duration(len(request)) * b.settings.Char()
 	return b.await(ctx, x, onWire+a.timeout())
 }
