@@ -29,7 +29,8 @@ type Config struct {
 	// MaxQueued is how many messages wait for a client that is away or slow.
 	// More are dropped.
 	MaxQueued int `yaml:"max_queued"`
-	// MaxQueuedBytes is how many bytes of payloads and topics wait for a client.
+	// MaxQueuedBytes is how many bytes of messages wait for a client, and how
+	// many are under way to it.
 	MaxQueuedBytes int `yaml:"max_queued_bytes"`
 	// MaxSubscriptions is the number of subscriptions that a client may have.
 	MaxSubscriptions int `yaml:"max_subscriptions"`

@@ -17,7 +17,6 @@ import (
 type conn struct {
 	server *Server
 	log    *slog.Logger
-	net    net.Conn
 	reader *packet.Reader
 	line   line
 	peer   Peer
@@ -52,7 +51,6 @@ func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
 	c := &conn{
 		server:  s,
 		log:     s.log.With("remote", nc.RemoteAddr().String()),
-		net:     nc,
 		reader:  packet.NewReader(nc, min(s.cfg.MaxPacketSize, maxConnect)),
 		peer:    Peer{Listener: o.Name, Anonymous: o.Anonymous, Addr: nc.RemoteAddr()},
 		courier: courier{server: s, pub: publication{borrowed: true}},

@@ -31,7 +31,7 @@ func (s *Server) Subscribe(ctx context.Context, filters ...mqtt.Filter) iter.Seq
 	in.inbox = &inbox{bell: make(chan struct{}, 1)}
 	for _, f := range filters {
 		if f.Subscribable() {
-			in.note(f)
+			in.remember(f)
 			in.subscribe(f, tree.Options{QoS: mqtt.ExactlyOnce, RetainAsPublished: true}, true)
 		}
 	}

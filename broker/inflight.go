@@ -11,6 +11,7 @@ type flight struct {
 // [MQTT-4.6.0-6]
 type inflight struct {
 	fifo[flight]
+	bytes  int // of the messages
 	unsent int // so many of the last ones are to be sent again after a reconnect
 	lastID uint16
 }
@@ -28,8 +29,25 @@ func (f *inflight) next() uint16 {
 // add puts a delivery in flight and returns its packet identifier.
 func (f *inflight) add(d delivery) uint16 {
 	f.lastID = f.next()
-	f.push(flight{delivery: d, id: f.lastID})
+	f.restore(d, f.lastID)
 	return f.lastID
+}
+
+// restore puts a delivery in flight that had its packet identifier before.
+func (f *inflight) restore(d delivery, id uint16) {
+	f.push(flight{delivery: d, id: id})
+	f.bytes += d.message.size()
+	f.lastID = id
+}
+
+// release lets go of the message of a flight: what was received is never sent
+// again. [MQTT-4.3.3-5]
+func (f *inflight) release(i int) {
+	at := f.at(i)
+	if at.message != nil {
+		f.bytes -= at.message.size()
+	}
+	at.released, at.message = true, nil
 }
 
 // find returns the index of an identifier, -1 if it is not in flight. As
@@ -52,6 +70,7 @@ func (f *inflight) settle(i int) flight {
 	if i >= f.len()-f.unsent {
 		f.unsent--
 	}
+	f.release(i)
 	return f.remove(i)
 }
 
@@ -60,6 +79,6 @@ func (f *inflight) rewind() { f.unsent = f.len() }
 
 // take empties the list and returns what was in it.
 func (f *inflight) take() []flight {
-	f.unsent = 0
+	f.unsent, f.bytes = 0, 0
 	return f.fifo.take()
 }

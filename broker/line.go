@@ -144,6 +144,7 @@ func (l *line) take() []byte {
 	}
 	buf := l.buf
 	l.buf, l.writing = nil, true
+	l.room.Broadcast()
 	return buf
 }
 

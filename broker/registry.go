@@ -73,13 +73,9 @@ func (s *Server) admit(old *session, e *entry) error {
 func (s *Server) reuse(k *courier, old *session, e *entry) bool {
 	ends := e.clean || e.inner != old.inner || old.holder != nil && old.expiry == 0
 	if old.holder != nil {
-		// The will of a connection that is taken over is published at once,
-		// unless its delay outlasts it. [MQTT-3.1.3-9]
-		ends := ends || old.will != nil && old.will.Delay == 0
 		s.part(old)
-		if will := old.will; will != nil && ends {
-			old.will = nil
-			k.carry(will.Message, nil, time.Now())
+		if old.will != nil && old.will.Delay == 0 { // a delay has the new connection in time [MQTT-3.1.3-9]
+			s.speakWill(k, old, time.Now())
 		}
 	}
 	if ends {

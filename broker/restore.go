@@ -72,7 +72,7 @@ func (r *restorer) change(record Record) {
 	switch e := record.(type) {
 	case Subscribed:
 		if held := sessions[e.ClientID]; held != nil {
-			held.note(e.Filter)
+			held.remember(e.Filter)
 			held.tree().Subscribe(held, e.Filter, tree.Options{
 				QoS: e.QoS, NoLocal: e.NoLocal, RetainAsPublished: e.RetainAsPublished, ID: e.ID,
 			})
@@ -174,15 +174,13 @@ func (s *session) flying(number uint64) int {
 
 func (s *session) restoreSent(number uint64, id uint16) {
 	if i := s.queued(number); i >= 0 {
-		s.inflight.push(flight{delivery: s.queue.pull(i), id: id})
-		s.inflight.lastID = id
+		s.inflight.restore(s.queue.pull(i), id)
 	}
 }
 
 func (s *session) restoreReleased(number uint64) {
 	if i := s.flying(number); i >= 0 {
-		f := s.inflight.at(i)
-		f.released, f.message = true, nil
+		s.inflight.release(i)
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Server) Figures() *Figures { return &s.figures }
 
 // sweepEvery is how often retained messages that have expired are removed;
 // nobody is sent one in between either.
-const sweepEvery = 10 * time.Second
+const sweepEvery = 30 * time.Second
 
 // Run keeps the server's time until ctx ends: keep alives, session expiry, will
 // delays, expiry of retained messages.
@@ -89,11 +89,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // sweep removes retained messages that have expired.
 func (s *Server) sweep(now time.Time) {
-	for _, m := range s.retained.Match("#") {
-		if m.expired(now) {
-			s.retained.DeleteIf(m.Topic, func(held *message) bool { return held == m })
-		}
-	}
+	s.retained.DeleteFunc(func(m *message) bool { return m.expired(now) })
 }
 
 // retain makes the message the retained one of its topic, or removes that if

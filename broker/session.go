@@ -91,7 +91,10 @@ func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now t
 
 // ready says whether flow control lets a message go. [MQTT-4.9.0-2]
 func (s *session) ready(c *conn, qos mqtt.QoS) bool {
-	return !s.held && s.inflight.unsent == 0 && (qos == 0 || s.inflight.len() < c.quota)
+	if s.held || s.inflight.unsent > 0 {
+		return false
+	}
+	return qos == 0 || s.inflight.len() < c.quota && s.inflight.bytes < s.server.cfg.MaxQueuedBytes
 }
 
 // send puts a message on the line. It fails if the line is full; mine says that

@@ -39,10 +39,9 @@ func (s *session) receivedBy(c *conn, id uint16, r packet.Reason) (answer bool, 
 		s.settle(i)
 		return false, 0
 	}
-	f := s.inflight.at(i)
-	f.released, f.message = true, nil // what was received is never sent again [MQTT-4.3.3-5]
-	if f.number != 0 {
-		s.server.note(Released{ClientID: s.id, Number: f.number})
+	s.inflight.release(i)
+	if number := s.inflight.at(i).number; number != 0 {
+		s.server.note(Released{ClientID: s.id, Number: number})
 	}
 	return true, packet.Success
 }

@@ -110,7 +110,7 @@ func (c *conn) accept(sub *packet.Subscription, shared bool) (r packet.Reason, r
 	if s.conn != c {
 		return packet.TakenOver, false
 	}
-	known, ok := s.note(sub.Filter)
+	known, ok := s.remember(sub.Filter)
 	if !ok {
 		return packet.QuotaExceeded, false
 	}
@@ -123,9 +123,9 @@ func (c *conn) accept(sub *packet.Subscription, shared bool) (r packet.Reason, r
 // if it has as many as it may; one may have any length.
 const meanFilter = 256
 
-// note notes a filter in the session, whose lock is held. A client outside may
+// remember notes a filter in the session, whose lock is held. A client outside may
 // have so many only.
-func (s *session) note(f mqtt.Filter) (known, ok bool) {
+func (s *session) remember(f mqtt.Filter) (known, ok bool) {
 	if _, known = s.subs[f]; known {
 		return true, true
 	}
@@ -141,7 +141,7 @@ func (s *session) note(f mqtt.Filter) (known, ok bool) {
 	return false, true
 }
 
-// forget is the opposite of note.
+// forget is the opposite of remember.
 func (s *session) forget(f mqtt.Filter) {
 	delete(s.subs, f)
 	s.subBytes -= len(f)

@@ -91,11 +91,26 @@ func (b *branch[M]) child(level string) *branch[M] {
 
 // Delete empties the topic.
 func (r *Retained[M]) Delete(topic string) {
-	r.DeleteIf(topic, func(M) bool { return true })
+	r.deleteIf(topic, func(M) bool { return true })
 }
 
-// DeleteIf empties the topic if what it holds is so.
-func (r *Retained[M]) DeleteIf(topic string, is func(M) bool) {
+// DeleteFunc empties all topics that hold what is so. Others may be used
+// meanwhile.
+func (r *Retained[M]) DeleteFunc(is func(M) bool) {
+	r.mu.RLock()
+	var found []string
+	for topic, b := range r.topics {
+		if is(b.value) {
+			found = append(found, topic)
+		}
+	}
+	r.mu.RUnlock()
+	for _, topic := range found {
+		r.deleteIf(topic, is)
+	}
+}
+
+func (r *Retained[M]) deleteIf(topic string, is func(M) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.topics[topic]

@@ -44,7 +44,7 @@ func TestRetainedIsReplacedAndRemoved(t *testing.T) {
 	if v, ok := r.Get("a/b"); !ok || v != "2" || r.Len() != 1 {
 		t.Errorf("got %q, %v of %d", v, ok, r.Len())
 	}
-	r.DeleteIf("a/b", func(v string) bool { return v == "1" })
+	r.DeleteFunc(func(v string) bool { return v == "1" })
 	if _, ok := r.Get("a/b"); !ok {
 		t.Error("another value was removed")
 	}
