@@ -10,7 +10,9 @@ import "time"
 const (
 	crowdPatience = 100 * time.Millisecond
 	crowdMemory   = time.Minute
-	crowdShare    = 4 // a queue is crowded from this part of its limits on
+	crowdShare    = 4       // a queue is crowded from this part of its limits on,
+	crowdLen      = 2048    // or of so many messages,
+	crowdBytes    = 2 << 20 // or of so many bytes
 )
 
 // crowd is the publishers that wait for a session. The session's lock guards it.
@@ -25,7 +27,8 @@ func (c *crowd) wanted(q *queue, now time.Time) bool {
 }
 
 func (c *crowd) over(q *queue, share int) bool {
-	return q.len() > c.limits.MaxQueued/share || q.bytes > c.limits.MaxQueuedBytes/share
+	return q.len() > min(c.limits.MaxQueued, crowdLen)/share ||
+		q.bytes > min(c.limits.MaxQueuedBytes, crowdBytes)/share
 }
 
 // ease lets those go who wait, if the queue is half of what is crowded.

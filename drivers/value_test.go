@@ -54,8 +54,10 @@ func TestValueReadsAsTextAndNumber(t *testing.T) {
 }
 
 func TestEqualValuesCompareEqual(t *testing.T) {
-	if Uint(7) != Int(7) || Float(1.5) != Float(1.5) || Text("a") != Text("a") || Bool(true) != Bool(true) {
-		t.Error("equal values differ")
+	for _, twins := range [][2]Value{{Uint(7), Int(7)}, {Float(1.5), Float(3.0 / 2)}, {Text("ab"), Text("a" + "b")}, {Bool(true), Bool(1 > 0)}} {
+		if twins[0] != twins[1] {
+			t.Errorf("%v and %v differ", twins[0], twins[1])
+		}
 	}
 	if Int(1) == Bool(true) || Int(1) == Float(1) || Text("1") == Int(1) || Text("") == (Value{}) {
 		t.Error("values of different kinds are equal")

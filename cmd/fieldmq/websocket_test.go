@@ -22,9 +22,9 @@ func dialWebSocket(t *testing.T, address, filter string) *page {
 	p := &page{messages: make(chan *paho.Publish, 1000)}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	cm, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
-		ServerUrls:        []*url.URL{server},
-		KeepAlive:         20,
-		ConnectRetryDelay: 100 * time.Millisecond,
+		ServerUrls:       []*url.URL{server},
+		KeepAlive:        20,
+		ReconnectBackoff: autopaho.NewConstantBackoff(100 * time.Millisecond),
 		OnConnectionUp: func(cm *autopaho.ConnectionManager, _ *paho.Connack) {
 			if _, err := cm.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}}); err != nil {
 				t.Errorf("subscribe: %v", err)

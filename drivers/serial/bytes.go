@@ -33,8 +33,6 @@ func (b Bytes) String() string {
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
-var escapes = strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\t`, "\t", `\0`, "\x00", `\\`, `\`)
-
 // unescape resolves escapes one by one, so that \\r stays \r.
 func unescape(text string) ([]byte, error) {
 	var out []byte
@@ -69,8 +67,17 @@ func escaped(e string) (byte, error) {
 		}
 		return byte(n), nil
 	}
-	if s := escapes.Replace(`\` + e); len(s) == 1 {
-		return s[0], nil
+	switch e[0] {
+	case 'r':
+		return '\r', nil
+	case 'n':
+		return '\n', nil
+	case 't':
+		return '\t', nil
+	case '0':
+		return 0, nil
+	case '\\':
+		return '\\', nil
 	}
 	return 0, fmt.Errorf(`\%s is not \r, \n, \t, \0, \\ or \x and two digits`, e)
 }

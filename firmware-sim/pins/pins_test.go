@@ -103,10 +103,7 @@ func (u *user) fetch() []string {
 func (u *user) edgesAfter(d time.Duration) []string {
 	time.Sleep(d)
 	synctest.Wait()
-	for _, line := range u.fetch() {
-		u.edges = append(u.edges, line)
-	}
-	edges := u.edges
+	edges := append(u.edges, u.fetch()...)
 	u.edges = nil
 	return edges
 }
