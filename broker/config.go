@@ -27,7 +27,8 @@ type Config struct {
 	// before the next has to wait. A client may ask for fewer.
 	MaxInFlight int `yaml:"max_in_flight"`
 	// MaxQueued is how many messages wait for a client that is away or slow.
-	// More are dropped.
+	// More are dropped; of QoS 0, which only the slow are kept for, more than
+	// a thousand.
 	MaxQueued int `yaml:"max_queued"`
 	// MaxQueuedBytes is how many bytes of messages wait for a client, and how
 	// many are under way to it.

@@ -164,12 +164,19 @@ func (s *session) settled(d *delivery) {
 	}
 }
 
+// queuedAtMostOnce is how many messages may stand in a queue before one of
+// QoS 0: who is that slow will rather have the next value.
+const queuedAtMostOnce = 1000
+
 // enqueue lets a message wait, within the limits.
 func (s *session) enqueue(d delivery) {
 	cfg := &s.server.cfg
 	limit, bytes := cfg.MaxQueued, cfg.MaxQueuedBytes-d.cost()
-	if d.replay {
+	switch {
+	case d.replay:
 		limit, bytes = limit+cfg.MaxRetained, cfg.MaxQueuedBytes
+	case d.qos == 0:
+		limit = min(limit, queuedAtMostOnce)
 	}
 	if s.queue.len() >= limit || s.queue.bytes > bytes {
 		s.lose(&d)
