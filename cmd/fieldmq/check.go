@@ -30,11 +30,16 @@ Exit codes: 0 no faults, 3 faults, 1 the file cannot be read.`,
 			}
 			var all configs.Faults
 			for _, f := range files {
-				faults, err := check(c.OutOrStdout(), f, asJSON)
-				if err != nil {
+				config, err := gateway.Load(f)
+				var faults configs.Faults
+				switch {
+				case errors.As(err, &faults):
+					all = append(all, faults...)
+				case err != nil:
 					return err
+				case !asJSON:
+					fmt.Fprintf(c.OutOrStdout(), "%s: no faults; %s\n", f, summary(config))
 				}
-				all = append(all, faults...)
 			}
 			if asJSON {
 				return tellJSON(c.OutOrStdout(), all)
@@ -50,26 +55,10 @@ Exit codes: 0 no faults, 3 faults, 1 the file cannot be read.`,
 	return c
 }
 
-// check returns the faults of one file; of one without it says what is in it.
-func check(out io.Writer, file string, quiet bool) (configs.Faults, error) {
-	config, err := gateway.Load(file)
-	var faults configs.Faults
-	if errors.As(err, &faults) || err != nil {
-		return faults, onlyOther(err, faults)
-	}
-	if !quiet {
-		devices, points := config.Count()
-		fmt.Fprintf(out, "%s: no faults; %s, %s, %s\n", file,
-			count(len(config.Buses), "bus", "buses"), count(devices, "device", "devices"), count(points, "point", "points"))
-	}
-	return nil, nil
-}
-
-func onlyOther(err error, faults configs.Faults) error {
-	if len(faults) > 0 {
-		return nil
-	}
-	return err
+// summary says how much there is in a file.
+func summary(config *gateway.Config) string {
+	devices, points := config.Count()
+	return count(len(config.Buses), "bus", "buses") + ", " + count(devices, "device", "devices") + ", " + count(points, "point", "points")
 }
 
 func count(n int, one, many string) string {

@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"fieldmq/configs"
 )
@@ -48,7 +50,7 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitDone
 	case errors.As(err, &faults):
 		if !errors.Is(err, errTold) {
-			fmt.Fprintln(errs, faults)
+			fmt.Fprintln(errs, strings.TrimRight(explain(faults, errs), "\n"))
 		}
 		return exitConfig
 	case !running, errors.As(err, &wrong):
@@ -57,6 +59,15 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	fmt.Fprintln(errs, "fieldmq:", err)
 	return exitFailed
+}
+
+// explain is the faults as lines, and for a person at a terminal with the
+// places in the file shown.
+func explain(faults configs.Faults, to io.Writer) string {
+	if file, ok := to.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return faults.Explain()
+	}
+	return faults.Error()
 }
 
 // errTold marks faults that a command has printed in its own form.
