@@ -33,6 +33,9 @@ func (t *Table) Messages(samples []drivers.Sample, now time.Time) []mqtt.Message
 		}
 		fresh := !samples[i].Time.Equal(p.heard.at) // else it is one that we know
 		news := p.hear(&samples[i])
+		if p.Rule.Event && p.changed() {
+			t.messages = append(t.messages, p.event(&t.stamp))
+		}
 		if p.heard.reason == "" && (news || fresh && p.due(now)) {
 			t.messages = append(t.messages, p.say(now, &t.stamp))
 		}
@@ -151,6 +154,27 @@ func (p *point) moved() bool {
 func (p *point) due(now time.Time) bool {
 	beat := p.Rule.Heartbeat.D()
 	return beat > 0 && now.Sub(p.said.at) >= beat-p.Every/2
+}
+
+// changed says whether there is a value other than the one that was sent.
+func (p *point) changed() bool {
+	return p.heard.reason == "" && p.said.payload != nil && !bytes.Equal(p.said.payload, p.heard.text) && p.moved()
+}
+
+// event is the change of a value, as a message of its own.
+func (p *point) event(s *stamp) mqtt.Message {
+	b := append([]byte(`{"ts":`), strconv.FormatInt(p.heard.at.UnixMilli(), 10)...)
+	b = append(b, `,"point":`...)
+	b = appendString(b, p.Point.Name)
+	b = append(b, `,"value":`...)
+	return mqtt.Message{
+		Topic:          root + p.device.ID + event,
+		Payload:        append(p.appendValue(b, p.heard.text), '}'),
+		QoS:            p.Rule.QoS,
+		UTF8:           true,
+		ContentType:    object,
+		UserProperties: s.properties(p.heard.at),
+	}
 }
 
 // say is the message on the point's own topic.

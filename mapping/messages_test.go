@@ -47,6 +47,24 @@ func TestUnchangedValuesAreNotRepeated(t *testing.T) {
 	expect(t, b.hears(b.good("flow", drivers.Int(214)), b.good("mode", drivers.Int(1))))
 }
 
+func TestChangesAreEvents(t *testing.T) {
+	device := plant()
+	for i := range device.Points {
+		device.Points[i].Rule.Event = device.Points[i].Point.Name == "mode"
+	}
+	b := newBench(t, device)
+	b.hears(b.good("mode", drivers.Int(1)))
+	b.hears(b.bad("mode", drivers.ErrOffline))
+	expect(t, b.hears(b.good("mode", drivers.Int(1))), // no change, but it is there again
+		"device/boiler/mode heating",
+		`device/boiler/state {"ts":1795209372123,"mode":"heating"}`)
+	b.now = b.now.Add(time.Second)
+	expect(t, b.hears(b.good("mode", drivers.Int(2))),
+		`device/boiler/event {"ts":1795209373123,"point":"mode","value":"fault"}`,
+		"device/boiler/mode fault",
+		`device/boiler/state {"ts":1795209373123,"mode":"fault"}`)
+}
+
 func TestDeadbandHoldsBackUntilItIsLeft(t *testing.T) {
 	b := newBench(t, plant())
 	b.hears(b.good("flow", drivers.Int(214)))

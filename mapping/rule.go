@@ -30,6 +30,10 @@ type Rule struct {
 	Enum Enum `yaml:"enum"`
 	// Invert turns a bool around: a contact that opens is true. Default: false.
 	Invert bool `yaml:"invert"`
+	// Event publishes each change on device/<id>/event too, for button presses,
+	// contacts and alarms: {"ts":1795209372123,"point":"open","value":true}. It is
+	// not retained. Default: false.
+	Event bool `yaml:"event"`
 	// Topic replaces device/<id>/<point>; commands go to <topic>/set.
 	Topic string `yaml:"topic"`
 	// Write lets the point be written: true, or the bounds {min, max, step} in
