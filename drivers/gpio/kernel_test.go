@@ -127,14 +127,3 @@ func TestFileIsNoChip(t *testing.T) {
 		t.Error("no error")
 	}
 }
-
-func TestLookingForChipsKeepsStandardInput(t *testing.T) {
-	before, err := os.Stdin.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	chips()
-	if after, err := os.Stdin.Stat(); err != nil || !os.SameFile(before, after) {
-		t.Errorf("standard input is another file: %v", err)
-	}
-}

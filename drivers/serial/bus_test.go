@@ -231,17 +231,19 @@ func TestAfterSilenceNothingMoreIsAsked(t *testing.T) {
 }
 
 func TestLateAnswerIsNotThatToTheNextRequest(t *testing.T) {
-	var d *device
-	ready := make(chan struct{})
-	d = newDevice(t, func(request string) string {
-		<-ready
-		if request == "A\r" {
-			time.AfterFunc(600*time.Millisecond, func() { d.say("1\n") })
-			return ""
-		}
-		return "2\n"
+	answers := make(chan string, 2)
+	d := newDevice(t, func(request string) string {
+		answers <- request
+		return ""
 	})
-	close(ready)
+	go func() {
+		<-answers
+		time.Sleep(600 * time.Millisecond) // after the time-out
+		d.say("1\n")
+		<-answers
+		time.Sleep(200 * time.Millisecond)
+		d.say("2\n")
+	}()
 	s := d.settings(hasty)
 	b := open(t, s)
 	if err := read(t, b, point(s, "a", "A\r", match(`(\d)`)))[0].Err; !errors.Is(err, drivers.ErrOffline) {

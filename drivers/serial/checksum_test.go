@@ -34,6 +34,8 @@ func TestChecksumsAreVerified(t *testing.T) {
 	}{
 		"takes a Modbus frame":             {Checksum{Type: "crc16-modbus"}, "01030000000A C5CD", true},
 		"refuses a bit":                    {Checksum{Type: "crc16-modbus"}, "01030000000B C5CD", false},
+		"refuses a bit of the last byte":   {Checksum{Type: "crc16-modbus"}, "01030000000A C5CC", false},
+		"refuses a bit of a big sum":       {Checksum{Type: "crc16-ccitt"}, "313233343536373839 29B0", false},
 		"refuses the wrong order":          {Checksum{Type: "crc16-modbus", Order: "big"}, "01030000000A C5CD", false},
 		"takes the order it is told":       {Checksum{Type: "crc16-modbus", Order: "big"}, "01030000000A CDC5", true},
 		"has big CCITT sums":               {Checksum{Type: "crc16-ccitt"}, "313233343536373839 29B1", true},
