@@ -157,7 +157,7 @@ func TestClientInTheProcessCostsNoGoroutine(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if after := goroutines(); after != before {
+		if after := goroutines(); after > before { // those of other tests may end
 			t.Errorf("%d goroutines more", after-before)
 		}
 	})

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -306,5 +307,16 @@ func TestServerEndsAlthoughClientsDoNotRead(t *testing.T) {
 	stop()
 	if took := time.Since(begin); took > patience/2 {
 		t.Errorf("took %v", took)
+	}
+}
+
+func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
+	s := New(Defaults(), quiet())
+	r := newRoster()
+	r.close()
+	near, far := net.Pipe()
+	s.serveConn(far, ListenerOptions{}, r)
+	if _, err := near.Read(make([]byte, 1)); err == nil {
+		t.Error("it is open")
 	}
 }

@@ -184,6 +184,7 @@ func TestMaximumPacketSizeOfTheClientHolds(t *testing.T) { // [MQTT-3.1.2-24] [M
 		if got := string(r.receive().Payload); got != "short" {
 			t.Errorf("got %q", got)
 		}
+		r.ping() // it has room again, so the next message takes the short way
 	}
 }
 
@@ -245,6 +246,38 @@ func TestOrderIsKept(t *testing.T) { // [MQTT-4.6.0-5] [MQTT-4.6.0-6]
 					}
 				}
 			})
+		}
+	}
+}
+
+func TestQoS0DoesNotOvertakeWhatWaits(t *testing.T) {
+	_, addr := start(t, Defaults())
+	connect := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "r"}
+	connect.Properties.SetNumber(packet.ReceiveMaximum, 1)
+	r, p := dialAs(t, addr, connect), dial(t, addr, packet.V5, "p")
+	r.subscribe("t", 1)
+	for i, qos := range []mqtt.QoS{1, 1, 0} {
+		p.publish(text("t", fmt.Sprint(i), qos))
+	}
+	if got := r.texts(3); !slices.Equal(got, []string{"0", "1", "2"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLargeBatchArrivesWhole(t *testing.T) {
+	s, addr := start(t, Defaults())
+	r := dial(t, addr, packet.V5, "r")
+	r.subscribe("t", 0)
+	batch := make([]mqtt.Message, 900)
+	for i := range batch {
+		batch[i] = mqtt.Message{Topic: "t", Payload: fmt.Appendf(nil, "%0300d", i)} // together more than lineFull
+	}
+	if err := s.Publish(t.Context(), batch...); err != nil {
+		t.Fatal(err)
+	}
+	for i := range batch {
+		if got := string(r.receive().Payload); got != string(batch[i].Payload) {
+			t.Fatalf("%d: got %q", i, got)
 		}
 	}
 }

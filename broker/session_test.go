@@ -104,13 +104,20 @@ func TestReceiveMaximumHoldsForWhatIsSentAgain(t *testing.T) {
 	again := lasting(packet.V5, "a")
 	again.Properties.SetNumber(packet.ReceiveMaximum, 2)
 	c = dialAs(t, addr, again)
-	first, _ := c.take(), c.take()
+	first, second := c.take(), c.take()
+	c.ping()
+	c.sendAck(packet.PUBACK, second.id+2) // of the last one, which was not sent again yet
 	c.ping()
 	c.sendAck(packet.PUBACK, first.id)
 	if g := c.take(); string(g.Payload) != "2" || !g.dup {
 		t.Errorf("got %+v", g)
 	}
+	c.sendAck(packet.PUBACK, second.id)
 	c.ping()
+	p.publish(text("t", "new", 1))
+	if g := c.take(); string(g.Payload) != "new" || g.dup {
+		t.Errorf("got %+v", g)
+	}
 }
 
 func TestSessionExpiryMayChangeAtDisconnect(t *testing.T) {
