@@ -86,7 +86,7 @@ func TestAppendKeepsWhatStandsBefore(t *testing.T) {
 func TestValueOfANumberCostsNoAllocation(t *testing.T) {
 	buf := make([]byte, 0, 64)
 	var v Value
-	if n := testing.AllocsPerRun(100, func() { v = Float32(230.1); buf = v.Append(buf[:0]) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { v = Float(230.1); buf = v.Append(buf[:0]) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
