@@ -52,12 +52,29 @@ type Bus struct {
 // Device is one device: what its points become, and when it is offline.
 type Device struct {
 	mapping.Device
-	OfflineAfter int // polls in a row without an answer
+	OfflineAfter int             // polls in a row without an answer
+	Fingerprint  map[string]Span // of its profile: ranges by point
 }
 
-// groups are the device's points by how often they are read, in the order of
+// Span is a range of values, both ends included, in the unit of a point.
+type Span struct {
+	// Min is the lowest value.
+	Min float64 `yaml:"min"`
+	// Max is the highest value.
+	Max float64 `yaml:"max"`
+}
+
+// Validate refuses a range that holds nothing.
+func (s *Span) Validate() error {
+	if s.Min > s.Max {
+		return configs.Bad("min", "%v is above the maximum %v", s.Min, s.Max)
+	}
+	return nil
+}
+
+// Groups are the device's points by how often they are read, in the order of
 // their first point.
-func (d *Device) groups() []poll.Group {
+func (d *Device) Groups() []poll.Group {
 	var groups []poll.Group
 	index := map[time.Duration]int{}
 	for _, e := range d.Points {

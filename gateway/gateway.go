@@ -191,7 +191,7 @@ func (b *Bus) polled() []poll.Device {
 	devices := make([]poll.Device, len(b.Devices))
 	for i := range b.Devices {
 		d := &b.Devices[i]
-		devices[i] = poll.Device{ID: d.ID, OfflineAfter: d.OfflineAfter, Groups: d.groups()}
+		devices[i] = poll.Device{ID: d.ID, OfflineAfter: d.OfflineAfter, Groups: d.Groups()}
 	}
 	return devices
 }

@@ -84,8 +84,11 @@ type deviceKeys struct {
 	Model string `yaml:"model"`
 	// Profile names a list of points that fieldmq knows, such as eastron/sdm630,
 	// or a file beside this one. Points of the device's own come on top.
-	Profile  string `yaml:"profile"`
-	Defaults `yaml:",inline"`
+	Profile string `yaml:"profile"`
+	// Fingerprint stands in profiles: the points by which a device is known to
+	// have this register map, each with the range that its value must lie in.
+	Fingerprint map[string]Span `yaml:"fingerprint"`
+	Defaults    `yaml:",inline"`
 	// Points are the quantities of the device.
 	Points configs.Sections `yaml:"points" check:"names"`
 }
@@ -209,6 +212,12 @@ func (r *reader) device(section configs.Named, buses configs.Sections) {
 			Driver: b.Driver, Bus: b.Name, Via: r.config.General.ID, Reporting: keys.Reporting,
 		},
 		OfflineAfter: keys.OfflineAfter,
+		Fingerprint:  keys.Fingerprint,
+	}
+	for _, name := range slices.Sorted(maps.Keys(keys.Fingerprint)) {
+		if !keys.Points.Has(name) {
+			section.Bad("fingerprint", "there is no point %q%s", name, keys.Points.Nearest(name))
+		}
 	}
 	for _, p := range keys.Points {
 		d.Points = append(d.Points, r.point(d.ID, p, keys.Defaults, own.Address()))

@@ -110,7 +110,7 @@ devices:
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
 		}
 	}
-	groups := one.groups()
+	groups := one.Groups()
 	if len(groups) != 2 || groups[0].Every != 7*time.Second || len(groups[1].Points) != 1 {
 		t.Errorf("groups %v", groups)
 	}
