@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,7 @@ func Names() []string {
 	for _, f := range found {
 		names = append(names, strings.TrimSuffix(f, ending))
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -49,7 +51,17 @@ func Read(name, dir string) ([]byte, error) {
 	}
 	text, err := files.ReadFile(path.Clean(name) + ending)
 	if err != nil {
-		return nil, fmt.Errorf("there is no profile %q; those there are: %s", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("there is no profile %q; those there are: %s", name, strings.Join(near(name), ", "))
 	}
 	return text, nil
+}
+
+// near are the profiles of the maker that a name begins with, or all.
+func near(name string) []string {
+	maker, _, _ := strings.Cut(name, "/")
+	same := slices.DeleteFunc(Names(), func(n string) bool { return !strings.HasPrefix(n, maker+"/") })
+	if len(same) > 0 {
+		return same
+	}
+	return Names()
 }
