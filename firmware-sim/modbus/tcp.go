@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 
+	"fieldmq/firmware-sim/accept"
 	"fieldmq/firmware-sim/faults"
 )
 
@@ -19,32 +19,7 @@ const maxConnections = 64
 // ServeTCP answers on connections until ctx ends, which is no error, or the
 // listener fails. It closes the listener and all connections.
 func (s *Server) ServeTCP(ctx context.Context, l net.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var clients sync.WaitGroup
-	defer clients.Wait()
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { l.Close() })()
-	defer l.Close()
-	places := make(chan struct{}, maxConnections)
-	for {
-		conn, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		select {
-		case places <- struct{}{}:
-		default:
-			conn.Close()
-			continue
-		}
-		clients.Go(func() {
-			defer func() { <-places }()
-			s.serveConn(ctx, conn)
-		})
-	}
+	return accept.Loop(ctx, l, maxConnections, s.serveConn)
 }
 
 // serveConn answers one client until it goes, breaks the protocol or ctx ends.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"net"
 	"sync"
+
+	"fieldmq/firmware-sim/accept"
 )
 
 const (
@@ -21,32 +23,11 @@ const (
 // no error, or the listener fails. It closes the listener and is called once.
 func (c *Chip) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var wait sync.WaitGroup
-	defer wait.Wait()
+	var wiring sync.WaitGroup
+	defer wiring.Wait()
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { l.Close() })()
-	defer l.Close()
-	wait.Go(func() { c.run(ctx) })
-	places := make(chan struct{}, maxClients)
-	for {
-		conn, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		select {
-		case places <- struct{}{}:
-		default:
-			conn.Close()
-			continue
-		}
-		wait.Go(func() {
-			defer func() { <-places }()
-			c.serveConn(ctx, conn)
-		})
-	}
+	wiring.Go(func() { c.run(ctx) })
+	return accept.Loop(ctx, l, maxClients, c.serveConn)
 }
 
 // serveConn answers one client until it goes or ctx ends.
