@@ -73,14 +73,14 @@ func (r *restorer) change(record Record) {
 	case Subscribed:
 		if held := sessions[e.ClientID]; held != nil {
 			held.remember(e.Filter)
-			held.tree().Subscribe(held, e.Filter, tree.Options{
+			r.server.tree.Subscribe(held, e.Filter, tree.Options{
 				QoS: e.QoS, NoLocal: e.NoLocal, RetainAsPublished: e.RetainAsPublished, ID: e.ID,
 			})
 		}
 	case Unsubscribed:
 		if held := sessions[e.ClientID]; held != nil {
 			held.forget(e.Filter)
-			held.tree().Unsubscribe(held, e.Filter)
+			r.server.tree.Unsubscribe(held, e.Filter)
 		}
 	case Sent:
 		if held := sessions[e.ClientID]; held != nil {

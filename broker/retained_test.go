@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
+	"fieldmq/broker/tree"
 )
 
 func retained(topic, payload string) mqtt.Message {
@@ -181,4 +183,23 @@ func TestRetainedValueIsNeverOlderThanALiveOne(t *testing.T) {
 	}
 	close(stop)
 	<-done
+}
+
+func TestNewMessagesWaitWhileRetainedOnesAreGathered(t *testing.T) {
+	s := New(Defaults(), quiet())
+	in := s.newSession("a", true)
+	in.inbox = &inbox{bell: make(chan struct{}, 1)}
+	mark, _ := in.hold("t", tree.Options{QoS: 2}, true)
+	if err := s.Publish(t.Context(), text("t", "new", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := in.nextQueued(time.Now()); ok {
+		t.Errorf("%s did not wait", m.Payload)
+	}
+	in.replay(mark, []*message{{Message: retained("t", "old")}}, tree.Options{QoS: 2})
+	for _, want := range []string{"old", "new"} {
+		if m, _ := in.nextQueued(time.Now()); string(m.Payload) != want {
+			t.Errorf("got %s, want %s", m.Payload, want)
+		}
+	}
 }

@@ -14,24 +14,27 @@ import (
 // While retained messages are gathered the session holds new ones back, so
 // that an old value never comes after a newer one; nobody else waits for it.
 func (s *session) subscribe(f mqtt.Filter, o tree.Options, retained bool) {
-	s.mu.Lock()
-	if s.gone {
-		s.mu.Unlock()
-		return
-	}
-	s.tree().Subscribe(s, f, o)
-	if s.durable {
-		s.server.note(Subscribed{s.id, f, o.QoS, o.NoLocal, o.RetainAsPublished, o.ID})
-	}
-	s.held = retained
-	mark := s.queue.len()
-	s.mu.Unlock()
-	if retained {
+	mark, ok := s.hold(f, o, retained)
+	if ok && retained {
 		s.replay(mark, s.server.retained.Match(f), o)
 	}
 }
 
-func (s *session) tree() *tree.Tree[*session] { return s.server.tree }
+// hold adds the subscription, and returns how much was in the queue before it
+// could bring anything. It fails if the session has ended.
+func (s *session) hold(f mqtt.Filter, o tree.Options, retained bool) (mark int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return 0, false
+	}
+	s.server.tree.Subscribe(s, f, o)
+	if s.durable {
+		s.server.note(Subscribed{s.id, f, o.QoS, o.NoLocal, o.RetainAsPublished, o.ID})
+	}
+	s.held = retained
+	return s.queue.len(), true
+}
 
 // replay queues retained messages behind the first mark deliveries.
 func (s *session) replay(mark int, messages []*message, o tree.Options) {
@@ -170,7 +173,7 @@ func (s *session) unsubscribe(c *conn, f mqtt.Filter) packet.Reason {
 	if !f.Subscribable() {
 		return packet.FilterInvalid
 	}
-	if !s.tree().Unsubscribe(s, f) {
+	if !s.server.tree.Unsubscribe(s, f) {
 		return packet.NoSubscription
 	}
 	s.forget(f)

@@ -16,10 +16,8 @@ import (
 // ServeWebSocket is Serve for MQTT over WebSocket, on the path of the options.
 func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerOptions) error {
 	r := newRoster()
-	mux := http.NewServeMux()
-	mux.Handle(o.Path, s.upgrade(o, r))
 	server := &http.Server{
-		Handler:           mux,
+		Handler:           only(o.Path, s.upgrade(o, r)),
 		ReadHeaderTimeout: s.cfg.ConnectTimeout.D(),
 		IdleTimeout:       s.cfg.ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
@@ -35,6 +33,17 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 		return nil
 	}
 	return fmt.Errorf("serve WebSocket on %s: %w", o.Name, err)
+}
+
+// only serves one path; a ServeMux would read more into it than a path.
+func only(path string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != path {
+			http.NotFound(w, req)
+			return
+		}
+		h.ServeHTTP(w, req)
+	})
 }
 
 // Handler upgrades requests to MQTT over WebSocket, for those who serve HTTP

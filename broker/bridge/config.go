@@ -1,0 +1,216 @@
+package bridge
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/configs"
+)
+
+// Config is one upstream: a broker elsewhere, and what goes there and comes
+// from there.
+type Config struct {
+	// URL is where the broker is: mqtt:// (port 1883), mqtts:// (TLS, 8883),
+	// ws:// (80) or wss:// (TLS, 443) with a path, which is /mqtt where none is
+	// written. It must speak MQTT 5.
+	URL string `yaml:"url" check:"required"`
+	// ClientID is the gateway's name there. Default: the gateway's id.
+	ClientID string `yaml:"client_id" check:"max=65535"`
+	// Username is the user name of the gateway there.
+	Username string `yaml:"username" check:"max=65535"`
+	// Password goes with the user name.
+	Password configs.Secret `yaml:"password"`
+	// CleanStart makes the broker forget, at each connection, what it kept for
+	// the gateway while it was away.
+	CleanStart bool `yaml:"clean_start"`
+	// SessionExpiry is how long the broker keeps messages for the gateway that
+	// is away, such as commands.
+	SessionExpiry configs.Duration `yaml:"session_expiry" check:"min=1m,max=366d"`
+	// KeepAlive is the longest silence on the connection. A link that is dead
+	// is found within it, and the broker finds it within one and a half of it.
+	KeepAlive configs.Duration `yaml:"keep_alive" check:"min=2s,max=18h"`
+	// CA is a file of certificates in PEM that sign the broker's. Default:
+	// those that the system trusts.
+	CA string `yaml:"ca"`
+	// Cert is a file with the gateway's certificate in PEM.
+	Cert string `yaml:"cert"`
+	// Key is the file with the key of Cert.
+	Key string `yaml:"key"`
+	// ALPN are the protocols to offer in the TLS handshake, for brokers that
+	// share a port, such as x-amzn-mqtt-ca.
+	ALPN []string `yaml:"alpn"`
+	// Out is what goes to the broker. The first entry that takes a topic counts.
+	Out []Out `yaml:"out"`
+	// In is what comes from there. The first entry that takes a topic counts.
+	In []In `yaml:"in"`
+	// Backlog is what waits for the broker while it is away. It lives in memory:
+	// a restart of the gateway loses it.
+	Backlog BacklogConfig `yaml:"backlog"`
+	// Drain is how many messages of the backlog go out in a second, beside the
+	// live ones. 0: as many as the link carries.
+	Drain int `yaml:"drain" check:"min=0,max=1000000"`
+	// WillDelay is how long the broker waits, when the connection is lost, until
+	// it says that the gateway is offline: short gaps do not show.
+	WillDelay configs.Duration `yaml:"will_delay" check:"max=1h"`
+}
+
+// Out is a rule for what goes to the upstream.
+type Out struct {
+	// Topic is a topic filter: what is taken.
+	Topic mqtt.Filter `yaml:"topic" check:"required"`
+	// To is the topic there, with the same wildcards in the same order; each
+	// stands for what the one of topic took. Default: the same as topic.
+	To mqtt.Filter `yaml:"to"`
+	// QoS is the highest quality of service that messages go with: 0, 1 or 2.
+	QoS mqtt.QoS `yaml:"qos" check:"max=2"`
+}
+
+// In is a rule for what comes from the upstream. What the upstream holds
+// retained is not fetched: a command that stood there would be carried out
+// again after every reconnect.
+type In struct {
+	// Topic is a topic filter there.
+	Topic mqtt.Filter `yaml:"topic" check:"required"`
+	// To is the topic here, with the same wildcards in the same order. Default:
+	// the same as topic.
+	To mqtt.Filter `yaml:"to"`
+	// QoS is the highest quality of service that messages come with: 0, 1 or 2.
+	QoS mqtt.QoS `yaml:"qos" check:"max=2"`
+}
+
+// BacklogConfig bounds what waits for an upstream.
+type BacklogConfig struct {
+	// Max is how many bytes wait, each message counted with 200 bytes of its
+	// own.
+	Max configs.Size `yaml:"max" check:"min=64KiB,max=2GiB"`
+	// Messages is how many messages wait.
+	Messages int `yaml:"messages" check:"min=100,max=10000000"`
+	// Full says what gives way when there is no more room: drop-oldest or
+	// drop-newest. The last value of each retained topic is the last to go.
+	Full string `yaml:"full" check:"oneof=drop-oldest|drop-newest"`
+}
+
+const dropNewest = "drop-newest"
+
+// SetDefaults implements configs.Defaulter.
+func (o *Out) SetDefaults() { o.QoS = mqtt.AtLeastOnce }
+
+// SetDefaults implements configs.Defaulter.
+func (i *In) SetDefaults() { i.QoS = mqtt.AtLeastOnce }
+
+// Defaults is an upstream of which only the URL is missing.
+func Defaults() Config {
+	return Config{
+		SessionExpiry: configs.Duration(24 * time.Hour),
+		KeepAlive:     configs.Duration(30 * time.Second),
+		Backlog:       BacklogConfig{Max: 64 << 20, Messages: 1_000_000, Full: "drop-oldest"},
+		WillDelay:     configs.Duration(10 * time.Second),
+	}
+}
+
+// Validate finds what contradicts itself. No file is opened.
+func (c *Config) Validate() error {
+	faults := []error{c.validateURL(), c.validateTLS()}
+	if c.Username == "" && !c.Password.IsZero() {
+		faults = append(faults, configs.Bad("password", "there is no username that it belongs to"))
+	}
+	if c.WillDelay > c.SessionExpiry { // [MQTT-3.1.3-9]: the will goes out with the session's end
+		faults = append(faults, configs.Bad("will_delay", "%v is longer than session_expiry, %v", c.WillDelay, c.SessionExpiry))
+	}
+	if len(c.Out)+len(c.In) == 0 {
+		faults = append(faults, configs.Bad("", "nothing goes out and nothing comes in; add out, such as out: [{topic: \"device/#\"}]"))
+	}
+	return errors.Join(append(faults, c.validateLoops()...)...)
+}
+
+// schemes are the protocols that a URL may name, with their ports.
+var schemes = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}
+
+func (c *Config) validateURL() error {
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return configs.Bad("url", "%q is not an address such as mqtts://broker.example.com:8883", c.URL)
+	case schemes[u.Scheme] == "":
+		return configs.Bad("url", "%q is none of mqtt://, mqtts://, ws://, wss://", u.Scheme+"://")
+	case u.User != nil:
+		return configs.Bad("url", "write username and password as keys of their own")
+	case strings.HasPrefix(u.Scheme, "mqtt") && strings.Trim(u.Path, "/") != "":
+		return configs.Bad("url", "%s:// takes no path; write %s://%s", u.Scheme, u.Scheme, u.Host)
+	}
+	return nil
+}
+
+func (c *Config) validateTLS() error {
+	switch scheme, _, _ := strings.Cut(c.URL, "://"); {
+	case c.Cert == "" && c.Key != "":
+		return configs.Bad("key", "a key needs its certificate; add cert")
+	case c.Cert != "" && c.Key == "":
+		return configs.Bad("cert", "a certificate needs its key; add key")
+	case scheme != "mqtt" && scheme != "ws":
+	case c.CA != "":
+		return configs.Bad("ca", "%s:// is not encrypted; write %ss://", scheme, scheme)
+	case c.Cert != "":
+		return configs.Bad("cert", "%s:// is not encrypted; write %ss://", scheme, scheme)
+	case len(c.ALPN) > 0:
+		return configs.Bad("alpn", "%s:// is not encrypted; write %ss://", scheme, scheme)
+	}
+	return nil
+}
+
+// Validate checks the topics.
+func (o *Out) Validate() error { return validateRule(&rule{from: o.Topic, to: o.To}) }
+
+// Validate checks the topics.
+func (i *In) Validate() error {
+	if strings.HasPrefix(string(i.To), "$") {
+		return configs.Bad("to", "topics that begin with $ are the broker's own")
+	}
+	return validateRule(&rule{from: i.Topic, to: i.To})
+}
+
+func validateRule(r *rule) error {
+	switch {
+	case !r.from.Valid():
+		return configs.Bad("topic", "%q is no topic filter", r.from)
+	case strings.HasPrefix(string(r.from), "$share/"):
+		return configs.Bad("topic", "a bridge cannot take part in a shared subscription")
+	case r.to == "":
+		return nil
+	case !r.to.Valid():
+		return configs.Bad("to", "%q is no topic filter", r.to)
+	}
+	if want, got := wildcards(r.from), wildcards(r.to); !slices.Equal(want, got) {
+		return configs.Bad("to", "the wildcards of %q must be those of topic, %s, in the same order", r.to, listed(want))
+	}
+	return nil
+}
+
+// listed is a list of wildcards for people.
+func listed(wildcards []string) string {
+	if len(wildcards) == 0 {
+		return "none"
+	}
+	return strings.Join(wildcards, " ")
+}
+
+// validateLoops finds rules that carry a message to and fro: what comes in
+// goes out again to a topic that comes in. The mark that messages carry would
+// cut it, but a rule that can do nothing else is a mistake.
+func (c *Config) validateLoops() []error {
+	var faults []error
+	for i, in := range c.In {
+		in := rule{from: in.Topic, to: in.To}
+		for _, out := range c.Out {
+			out := rule{from: out.Topic, to: out.To}
+			if in.target() == out.from && out.target() == in.from {
+				faults = append(faults, configs.Bad(keyOf("in", i), "%q comes in and goes out again; nothing would move", in.from))
+			}
+		}
+	}
+	return faults
+}
