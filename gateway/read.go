@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,6 +21,10 @@ import (
 // profiles that it names.
 func Load(path string) (*Config, error) {
 	text, err := os.ReadFile(path)
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return nil, configs.Faults{{File: path, Text: "cannot be read: " + failed.Err.Error()}}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func checkCommand() *cobra.Command {
 with its file, line and column. It opens no port and no bus, so it can be run
 on any machine.
 
-Exit codes: 0 no faults, 3 faults, 1 the file cannot be read.`,
+Exit codes: 0 no faults, 3 faults.`,
 		Example: "  fieldmq check site.yaml\n  fieldmq check --json site.yaml",
 		RunE: func(c *cobra.Command, files []string) error {
 			if len(files) == 0 {

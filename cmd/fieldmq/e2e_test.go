@@ -310,7 +310,7 @@ func TestExitCodes(t *testing.T) {
 		{"has no such command", []string{"rnu"}, 2, "run"},
 		{"has no such flag", []string{"run", "--nope"}, 2, "--nope"},
 		{"takes no argument", []string{"run", "site.yaml"}, 2, "site.yaml"},
-		{"has no such file", []string{"check", good + "x"}, 1, "no such file"},
+		{"has no such file", []string{"check", good + "x"}, 3, "no such file"},
 		{"has no such log level", []string{"run", "--log-level", "loud", "--config", good}, 2, "loud"},
 		{"has no such fault", []string{"demo", "--fault", "meter nonsense"}, 2, "nonsense"},
 		{"teaches", []string{"--help"}, 0, "fieldmq demo"},

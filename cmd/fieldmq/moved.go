@@ -11,7 +11,11 @@ import (
 
 // writeMoved writes a copy of the configuration in which each bus is where its
 // simulation answers. Comments and layout stay.
-func writeMoved(f simFlags, text []byte, p *plant.Plant) error {
+func writeMoved(f simFlags, p *plant.Plant) error {
+	text, err := os.ReadFile(f.config)
+	if err != nil {
+		return err
+	}
 	var site struct {
 		Buses configs.Sections `yaml:"buses"`
 	}

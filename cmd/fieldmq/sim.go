@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -80,11 +79,7 @@ func faultKinds() string {
 }
 
 func simulate(ctx context.Context, f simFlags, in io.Reader, out io.Writer) error {
-	text, err := os.ReadFile(f.config)
-	if err != nil {
-		return err
-	}
-	config, err := gateway.Read(f.config, text, os.LookupEnv)
+	config, err := gateway.Load(f.config)
 	if err != nil {
 		return err
 	}
@@ -99,7 +94,7 @@ func simulate(ctx context.Context, f simFlags, in io.Reader, out io.Writer) erro
 		}
 	}
 	if f.write != "" {
-		if err := writeMoved(f, text, p); err != nil {
+		if err := writeMoved(f, p); err != nil {
 			return err
 		}
 	}
