@@ -137,7 +137,7 @@ const (
 
 func (s *show) draw(ctx context.Context) error {
 	fmt.Fprint(s.out, hideCursor, clearAll)
-	defer fmt.Fprint(s.out, showCursor)
+	defer fmt.Fprint(s.out, showCursor, "\r\n")
 	tick := time.NewTicker(drawEvery)
 	defer tick.Stop()
 	for {
