@@ -18,8 +18,9 @@ var arrows = []struct {
 }{
 	{"cmd/gendocs", "gateway configs/... drivers/... mapping broker", "the generator reads every struct that a file can fill"},
 	{"bench/...", "gateway broker/... firmware-sim/... drivers/... configs", "benchmarks measure everything"},
-	{"cmd/fieldmq", "gateway configs/... drivers/... mapping broker/... firmware-sim/...", "the binary knows everyone"},
+	{"cmd/fieldmq", "gateway/... configs/... drivers/... mapping broker/... firmware-sim/...", "the binary knows everyone"},
 	{"gateway/poll", "drivers", "a loop speaks points and samples, no topics"},
+	{"gateway/plan", "gateway mapping drivers drivers/modbus drivers/gpio broker/mqtt configs", "a plan looks at all, and is looked at by none"},
 	{"gateway", "gateway/poll mapping drivers drivers/all broker broker/mqtt configs/...", "the gateway wires the rooms together"},
 	{"mapping", "drivers broker/mqtt configs", "the one package that knows both languages does no I/O"},
 	{"drivers/all", "drivers drivers/modbus drivers/serial drivers/gpio", "the list of drivers"},

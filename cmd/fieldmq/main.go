@@ -100,6 +100,6 @@ Then describe your own devices in a file, have it checked, and run it:
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), checkCommand(), demoCommand(), simCommand(), profilesCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), planCommand(), demoCommand(), simCommand(), profilesCommand(), versionCommand())
 	return root
 }
