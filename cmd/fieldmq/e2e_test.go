@@ -246,6 +246,56 @@ func TestKilledGatewayComesBackWithTheTruth(t *testing.T) {
 	sub.expect("device/boiler/status 1 offline")
 }
 
+func TestMessagesOfEveryKindGetThrough(t *testing.T) {
+	s := startSite(t)
+	for _, from := range []string{"311", "5"} {
+		for _, to := range []string{"311", "5"} {
+			for qos := range 3 {
+				q := strconv.Itoa(qos)
+				topic := "other/" + from + "/" + to + "/" + q
+				live := start(t, "mosquitto_sub", "-h", "127.0.0.1", "-p", s.mqtt, "-V", to, "-q", q, "-t", topic, "-t", topic+"/ready", "-F", "%t %r %q %p")
+				s.publish("-V", from, "-q", q, "-r", "-t", topic+"/ready", "-m", "r")
+				live.expect("/ready ")
+				s.publish("-V", from, "-q", q, "-r", "-t", topic, "-m", "hello")
+				live.expect(topic + " 0 " + q + " hello")
+				live.stop(syscall.SIGTERM)
+				late := start(t, "mosquitto_sub", "-h", "127.0.0.1", "-p", s.mqtt, "-V", to, "-q", q, "-t", topic, "-F", "%t %r %q %p")
+				late.expect(topic + " 1 " + q + " hello")
+				late.stop(syscall.SIGTERM)
+				s.publish("-V", from, "-q", q, "-r", "-t", topic, "-n")
+				stdout, _, _ := output(t, "mosquitto_sub", "-h", "127.0.0.1", "-p", s.mqtt, "-V", to, "-t", topic, "-W", "1")
+				if stdout != "" {
+					t.Errorf("%s is retained after it was cleared: %s", topic, stdout)
+				}
+			}
+		}
+	}
+}
+
+func TestSessionIsKeptForAClientThatIsAway(t *testing.T) {
+	s := startSite(t)
+	for _, version := range []string{"311", "5"} {
+		for _, qos := range []string{"1", "2"} {
+			args := []string{"-h", "127.0.0.1", "-p", s.mqtt, "-V", version, "-q", qos, "-c", "-i", "away" + version + qos, "-t", "away"}
+			if version == "5" {
+				args = append(args, "-x", "3600")
+			}
+			output(t, "mosquitto_sub", append(args, "-E")...) // subscribes and goes
+			for i := range 20 {
+				s.publish("-V", version, "-q", qos, "-t", "away", "-m", strconv.Itoa(i))
+			}
+			stdout, stderr, _ := output(t, "mosquitto_sub", append(args, "-C", "20", "-W", "20")...)
+			want := ""
+			for i := range 20 {
+				want += strconv.Itoa(i) + "\n"
+			}
+			if stdout != want {
+				t.Errorf("MQTT %s, QoS %s: got %q %s", version, qos, stdout, stderr)
+			}
+		}
+	}
+}
+
 func TestWillOfAClientThatIsKilled(t *testing.T) {
 	s := startSite(t)
 	for _, version := range []string{"311", "5"} {
