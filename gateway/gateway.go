@@ -174,7 +174,18 @@ func carryOut(ctx context.Context, loop *poll.Loop, table *mapping.Table, m mqtt
 	default:
 		err = loop.Do(ctx, request.Commands...)
 	}
-	return table.Reply(m, request, err)
+	return table.Reply(m, request, inWords(err))
+}
+
+// inWords says for the sender of a command what the end of a context meant.
+func inWords(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return errors.New("the command expired before the bus was free for it; nothing was written")
+	case errors.Is(err, context.Canceled):
+		return errors.New("the gateway is stopping; whether the command was carried out is not known")
+	}
+	return err
 }
 
 // table is the bus in the language of topics.
