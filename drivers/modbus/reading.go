@@ -16,7 +16,8 @@ type reading struct {
 	known   *lessons
 	points  []*drivers.Point
 	samples []drivers.Sample
-	silence error // why nothing more is asked of the device
+	raw     [][]byte // of the points, where it is asked for; else nil
+	silence error    // why nothing more is asked of the device
 }
 
 func newReading(b *Bus, points []*drivers.Point) *reading {
@@ -195,6 +196,9 @@ func (r *reading) succeed(q Request, answer answer) {
 			s.Value, s.Err = decode(a, answer.data[2*offset:2*(offset+a.Count())])
 		}
 		r.samples[i] = s
+		if r.raw != nil {
+			r.raw[i] = q.part(answer.data, a)
+		}
 		if p := r.place(i); r.known.refused(p) {
 			delete(r.known.refusals, p)
 			clear(r.bus.plans)
