@@ -12,7 +12,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -83,7 +82,7 @@ func run(ctx context.Context, every time.Duration, changes int) error {
 		cancel()
 		return err
 	}
-	g, err := gateway.Open(ctx, config, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	g, err := gateway.Open(ctx, config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		cancel()
 		return err

@@ -108,7 +108,7 @@ func (l *Loop) watch(ctx context.Context) {
 			return hand(func(context.Context) { l.hear(samples) })
 		})
 		if err != nil {
-			hand(func(context.Context) { l.lose(err) })
+			_ = hand(func(context.Context) { l.lose(err) }) // fails when the loop knows already
 		}
 	}()
 	l.watching = w

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -163,7 +162,7 @@ func start(t *testing.T, bus *fakeBus, every ...time.Duration) (*rig, context.Ca
 	cfg := Config{
 		Name:     "bus",
 		Settings: bus,
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:      slog.New(slog.DiscardHandler),
 		Emit: func(samples []drivers.Sample) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
