@@ -21,7 +21,8 @@ var arrows = []struct {
 	{"cmd/fieldmq", "gateway/... configs/... drivers/... mapping broker/... firmware-sim/...", "the binary knows everyone"},
 	{"gateway/poll", "drivers", "a loop speaks points and samples, no topics"},
 	{"gateway/plan", "gateway mapping drivers drivers/modbus drivers/gpio broker/mqtt configs", "a plan looks at all, and is looked at by none"},
-	{"gateway", "gateway/poll mapping drivers drivers/all broker broker/mqtt configs/...", "the gateway wires the rooms together"},
+	{"gateway/probe", "gateway mapping drivers drivers/modbus broker/mqtt configs", "looks at one device as the gateway would"},
+	{"gateway", "gateway/poll mapping drivers drivers/all broker broker/access broker/mqtt configs/...", "the gateway wires the rooms together"},
 	{"mapping", "drivers broker/mqtt configs", "the one package that knows both languages does no I/O"},
 	{"drivers/all", "drivers drivers/modbus drivers/serial drivers/gpio", "the list of drivers"},
 	{"drivers/driverstest", "drivers", "what every driver must do"},
@@ -33,6 +34,8 @@ var arrows = []struct {
 	{"broker/mqtt", "", "the message side's language stands on its own"},
 	{"broker/packet", "broker/mqtt", "the codec knows no sessions"},
 	{"broker/tree", "broker/mqtt", "the tree knows no sessions"},
+	{"broker/access", "broker broker/mqtt broker/packet configs", "users and rules stand before the broker, which asks them"},
+	{"broker/bridge", "broker/mqtt broker/packet configs", "the bridge is a client, and asks for two methods of the broker"},
 	{"broker", "broker/mqtt broker/packet broker/tree configs", "the broker knows no devices"},
 	{"configs/...", "configs/...", "the ground under all"},
 	{"firmware-sim/...", "firmware-sim/...", "two errors must not cancel out"},
@@ -108,8 +111,8 @@ func TestLibrariesHaveOneDoor(t *testing.T) {
 		"go.bug.st/serial":                {"fieldmq/drivers/line"},
 		"github.com/goburrow/modbus":      {"fieldmq/drivers/modbus"},
 		"periph.io/x/host/v3/gpioioctl":   {"fieldmq/drivers/gpio"},
-		"github.com/coder/websocket":      {"fieldmq/broker"},
-		"github.com/eclipse/paho.golang/": {"fieldmq/bench/latency"},
+		"github.com/coder/websocket":      {"fieldmq/broker", "fieldmq/broker/bridge"},
+		"github.com/eclipse/paho.golang/": {"fieldmq/broker/bridge", "fieldmq/bench/latency"},
 	}
 	for _, p := range house(t) {
 		for _, imported := range p.Imports {

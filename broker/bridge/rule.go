@@ -54,27 +54,20 @@ func wildcards(f mqtt.Filter) []string {
 }
 
 // captures are what the wildcards of a filter took of a topic that it matches.
-// That of "#" begins with a slash, and is empty where the filter took the level
-// above: "sport/#" takes "sport". [MQTT-4.7.1-2]
+// What "#" took is empty or begins with a slash: "sport/#" takes "sport", too.
+// [MQTT-4.7.1-2]
 func captures(f mqtt.Filter, topic string) []string {
 	var taken []string
-	rest, first := topic, true
+	rest := "/" + topic
 	for level := range strings.SplitSeq(string(f), "/") {
 		if level == "#" {
-			if first {
-				return append(taken, "/"+rest)
-			}
-			return append(taken, topic[len(topic)-len(rest):])
+			return append(taken, rest)
 		}
-		rest = strings.TrimPrefix(rest, "/")
-		if first {
-			rest, first = topic, false
-		}
-		word, _, _ := strings.Cut(rest, "/")
+		word, _, _ := strings.Cut(rest[1:], "/")
 		if level == "+" {
 			taken = append(taken, word)
 		}
-		rest = rest[len(word):]
+		rest = rest[1+len(word):]
 	}
 	return taken
 }
@@ -82,24 +75,17 @@ func captures(f mqtt.Filter, topic string) []string {
 // fill puts what was taken in the place of the wildcards.
 func fill(f mqtt.Filter, taken []string) string {
 	var b strings.Builder
-	for i, level := range strings.Split(string(f), "/") {
+	for level := range strings.SplitSeq(string(f), "/") {
 		if level == "#" {
-			word := taken[0]
-			if i == 0 {
-				word = strings.TrimPrefix(word, "/")
-			}
-			b.WriteString(word)
+			b.WriteString(taken[0])
 			break
-		}
-		if i > 0 {
-			b.WriteByte('/')
 		}
 		if level == "+" {
 			level, taken = taken[0], taken[1:]
 		}
-		b.WriteString(level)
+		b.WriteString("/" + level)
 	}
-	return b.String()
+	return strings.TrimPrefix(b.String(), "/")
 }
 
 // keyOf is an entry of a list for configs.Bad.

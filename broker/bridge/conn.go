@@ -1,0 +1,201 @@
+package bridge
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// writeTimeout is how long a write may take until the link counts as dead.
+	writeTimeout = 8 * time.Second
+	// closeTimeout is how long closing waits for the last bytes to leave.
+	closeTimeout = time.Second
+	// mostUnwritten is how many bytes wait to be written before writers wait.
+	mostUnwritten = 256 << 10
+	// mostPacket is the size of the largest packet that is taken, in bytes.
+	mostPacket = 1 << 20
+)
+
+// conn is a connection to an upstream. Packets that are written while others
+// leave go together in the next write, with a deadline; packets that are read
+// are bounded before anyone makes room for them. The client locks it for each
+// packet that it writes.
+type conn struct {
+	net.Conn
+	reader   *bufio.Reader
+	left     int           // bytes of the packet that is being read
+	heard    atomic.Int64  // when bytes last came, in Unix nanoseconds
+	spoke    atomic.Int64  // when a packet was last written, likewise
+	finished chan struct{} // closed when flush has ended
+
+	writing sync.Mutex // for one packet
+
+	mu     sync.Mutex
+	moved  sync.Cond // there is more or less to write, or it is over
+	buf    []byte
+	closed bool
+	cause  error // why it is of no more use; the first counts
+}
+
+var (
+	_ net.Conn    = (*conn)(nil)
+	_ sync.Locker = (*conn)(nil)
+)
+
+// newConn wraps a connection; flush must run until it is closed.
+func newConn(c net.Conn) *conn {
+	wrapped := &conn{Conn: c, reader: bufio.NewReaderSize(c, 16<<10), finished: make(chan struct{})}
+	wrapped.moved.L = &wrapped.mu
+	now := time.Now().UnixNano()
+	wrapped.heard.Store(now)
+	wrapped.spoke.Store(now)
+	return wrapped
+}
+
+// Lock begins a packet.
+func (c *conn) Lock() { c.writing.Lock() }
+
+// Unlock ends a packet, which leaves as soon as those before it have.
+func (c *conn) Unlock() {
+	c.spoke.Store(time.Now().UnixNano())
+	c.writing.Unlock()
+	c.moved.Broadcast()
+}
+
+// Write appends to what waits, and fails once the connection is lost.
+func (c *conn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.buf) >= mostUnwritten && c.cause == nil && !c.closed {
+		c.moved.Broadcast() // flush may still wait for the end of this packet
+		c.moved.Wait()
+	}
+	switch {
+	case c.cause != nil:
+		return 0, c.cause
+	case c.closed:
+		return 0, net.ErrClosed
+	}
+	c.buf = append(c.buf, p...)
+	return len(p), nil
+}
+
+// flush writes what waits, until the connection is closed or lost.
+func (c *conn) flush() {
+	defer close(c.finished)
+	var out []byte
+	for {
+		var timeout time.Duration
+		if out, timeout = c.takeUnwritten(out[:0]); len(out) == 0 {
+			return
+		}
+		err := c.Conn.SetWriteDeadline(time.Now().Add(timeout))
+		if err == nil {
+			_, err = c.Conn.Write(out)
+		}
+		if err != nil {
+			c.fail(fmt.Errorf("write: %w", err))
+			return
+		}
+	}
+}
+
+// takeUnwritten waits for something to write; there is nothing when it is over.
+func (c *conn) takeUnwritten(spare []byte) ([]byte, time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.buf) == 0 && !c.closed && c.cause == nil {
+		c.moved.Wait()
+	}
+	if c.cause != nil {
+		return nil, 0
+	}
+	out := c.buf
+	c.buf = spare
+	c.moved.Broadcast()
+	if c.closed {
+		return out, closeTimeout
+	}
+	return out, writeTimeout
+}
+
+// fail makes the connection useless for a reason; the first one stays.
+func (c *conn) fail(err error) {
+	c.mu.Lock()
+	if c.cause == nil && !c.closed {
+		c.cause = err
+	}
+	c.mu.Unlock()
+	c.moved.Broadcast()
+	c.Conn.Close()
+}
+
+// reason is why the connection was lost, nil if it was not.
+func (c *conn) reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// Close lets what waits leave, and closes.
+func (c *conn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.moved.Broadcast()
+	c.Conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+	<-c.finished
+	return c.Conn.Close()
+}
+
+// Read gives the bytes of one packet at most, and refuses packets that are too
+// large before the client makes room for them.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		size, err := packetLength(c.reader)
+		if err != nil {
+			c.fail(fmt.Errorf("read: %w", err))
+			return 0, err
+		}
+		c.left = size
+		c.heard.Store(time.Now().UnixNano())
+	}
+	n, err := c.reader.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	if err != nil {
+		c.fail(fmt.Errorf("read: %w", err))
+	}
+	return n, err
+}
+
+// errTooLarge: the server sent what it was told not to. [MQTT-3.1.2-24]
+var errTooLarge = errors.New("the server's packet is larger than it may be")
+
+// packetLength is the length in bytes of the packet that comes next, with its
+// header.
+func packetLength(r *bufio.Reader) (int, error) {
+	size := 0
+	for i := 1; i <= 4; i++ {
+		header, err := r.Peek(i + 1)
+		if err != nil {
+			if len(header) > 0 && errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return 0, err
+		}
+		size |= int(header[i]&0x7F) << (7 * (i - 1))
+		if header[i] < 0x80 {
+			if size+i+1 > mostPacket {
+				return 0, errTooLarge
+			}
+			return size + i + 1, nil
+		}
+	}
+	return 0, errors.New("the server sent a malformed length") // [MQTT-1.5.5-1]
+}

@@ -1,0 +1,71 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/eclipse/paho.golang/packets"
+
+	"fieldmq/broker/mqtt"
+)
+
+// Reasons for which what comes is not published here.
+const (
+	refusedExpired  = "expired"
+	refusedRetained = "retained"
+	refusedLoop     = "loop"
+	refusedTopic    = "no rule for the topic"
+	refusedBroker   = "broker"
+)
+
+// receive takes a message from upstream in. It is acknowledged afterwards.
+func (b *Bridge) receive(ctx context.Context, p *packets.Publish) {
+	if b.status != "" && p.Topic == b.status {
+		b.checkStatus(p)
+		return
+	}
+	reason := b.admit(ctx, p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if reason == "" {
+		b.received++
+		return
+	}
+	b.refused[reason]++
+}
+
+// admit publishes a message here, or says why not.
+func (b *Bridge) admit(ctx context.Context, p *packets.Publish) (reason string) {
+	m, ok := decode(p)
+	here, by := carry(b.in, m.Topic)
+	switch {
+	case !ok:
+		return refusedExpired
+	case m.Retain:
+		return refusedRetained // it was not asked for: see In
+	case by == nil, !mqtt.ValidTopic(here), strings.HasPrefix(here, "$"), strings.HasPrefix(here, own("")):
+		return refusedTopic
+	case crossed(&m, b.identity.Gateway+"/"):
+		return refusedLoop
+	}
+	m.Topic = here
+	m.UserProperties = append(slices.Clip(m.UserProperties), mqtt.UserProperty{Name: propHop, Value: b.mark()})
+	if m.ResponseTopic != "" {
+		m.ResponseTopic = b.replies.lend(m.ResponseTopic)
+	}
+	if err := b.broker.Publish(ctx, m); err != nil {
+		b.protocol.withhold()
+		return refusedBroker
+	}
+	return ""
+}
+
+// checkStatus says again that the gateway is online where someone else says
+// that it is not: the will of a connection that was given up long ago, or a
+// broker that was restored from a backup.
+func (b *Bridge) checkStatus(p *packets.Publish) {
+	if string(p.Payload) != string(b.identity.Online.Payload) && !b.isStopping() {
+		b.queue.assert(b.word(b.identity.Online))
+	}
+}

@@ -1,0 +1,72 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+	"github.com/eclipse/paho.golang/paho/log"
+)
+
+// pinger finds links that are dead although nobody closed them. Whatever comes
+// is life; PINGREQ is sent after a silence of either side only, so that it does
+// not stand behind a backlog on a slow link and be missed there.
+type pinger struct{ conn *conn }
+
+var _ paho.Pinger = (*pinger)(nil)
+
+var errSilent = errors.New("the server does not answer")
+
+// mostAnswer is how long the server may take to answer PINGREQ at most.
+const mostAnswer = 10 * time.Second
+
+// Run watches the connection until ctx ends or it is dead. keepAlive is what
+// the server asks for, in seconds.
+func (p *pinger) Run(ctx context.Context, _ net.Conn, keepAlive uint16) error {
+	if keepAlive == 0 {
+		return nil
+	}
+	idle := time.Duration(keepAlive) * time.Second / 2
+	answer := min(idle, mostAnswer)
+	tick := time.NewTicker(answer / 4)
+	defer tick.Stop()
+	var asked time.Time // zero: no PINGREQ is open
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, heard := time.Now(), time.Unix(0, p.conn.heard.Load())
+		last := time.Unix(0, min(p.conn.heard.Load(), p.conn.spoke.Load()))
+		switch {
+		case !asked.IsZero() && heard.After(asked):
+			asked = time.Time{}
+		case !asked.IsZero() && now.Sub(asked) > answer:
+			err := fmt.Errorf("%w for %v", errSilent, now.Sub(heard).Round(time.Second))
+			p.conn.fail(err)
+			return err
+		case asked.IsZero() && now.Sub(last) >= idle:
+			asked = now
+			if _, err := packets.NewControlPacket(packets.PINGREQ).WriteTo(p.conn); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// PacketSent implements paho.Pinger; the connection itself knows.
+func (*pinger) PacketSent() {}
+
+// PacketReceived implements paho.Pinger.
+func (*pinger) PacketReceived() {}
+
+// PingResp implements paho.Pinger.
+func (*pinger) PingResp() {}
+
+// SetDebug implements paho.Pinger.
+func (*pinger) SetDebug(log.Logger) {}

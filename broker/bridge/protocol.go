@@ -1,0 +1,237 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho/log"
+	"github.com/eclipse/paho.golang/paho/session"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+)
+
+// protocol is the client's half of the MQTT session as the paho client wants
+// it managed. It outlives connections. What is under way to the server stands
+// in the queue, which sends by itself: here only answers come in.
+type protocol struct {
+	queue   *queue
+	refused func(topic string, r packet.Reason)
+
+	mu       sync.Mutex
+	conn     io.Writer                               // nil: there is none
+	begun    map[uint16]struct{}                     // QoS 2 from the server, between PUBREC and PUBREL [MQTT-4.3.3-10]
+	asked    map[uint16]chan<- packets.ControlPacket // SUBSCRIBE
+	lastID   uint16
+	withheld bool                // the message at hand is not to be acknowledged
+	parting  *packets.Disconnect // of the server
+}
+
+var _ session.SessionManager = (*protocol)(nil)
+
+// mostBegun bounds what a server can make us remember: the receive maximum
+// that it was told.
+const mostBegun = receiveMaximum
+
+// ConAckReceived takes in what the server allows, and whether it knows us.
+func (p *protocol) ConAckReceived(w io.Writer, _ *packets.Connect, ack *packets.Connack) error {
+	p.mu.Lock()
+	p.conn, p.parting = w, nil
+	if !ack.SessionPresent || p.begun == nil {
+		p.begun = map[uint16]struct{}{}
+	}
+	p.asked = map[uint16]chan<- packets.ControlPacket{}
+	p.mu.Unlock()
+	p.queue.begin(allowed(ack.Properties), ack.SessionPresent)
+	return nil
+}
+
+// mostWindow is how many messages are under way at most, whatever the server
+// allows: more would only be repeated after a loss.
+const mostWindow = 1000
+
+// allowed is what a CONNACK says, with the standard's word where it is silent.
+// [MQTT-3.2.2.3]
+func allowed(p *packets.Properties) server {
+	s := server{window: mostWindow, qos: mqtt.ExactlyOnce, retain: true}
+	if p.ReceiveMaximum != nil {
+		s.window = min(s.window, int(*p.ReceiveMaximum))
+	}
+	if p.MaximumQOS != nil {
+		s.qos = mqtt.QoS(*p.MaximumQOS)
+	}
+	if p.RetainAvailable != nil {
+		s.retain = *p.RetainAvailable == 1
+	}
+	if p.MaximumPacketSize != nil {
+		s.maxPacket = int64(*p.MaximumPacketSize)
+	}
+	if p.TopicAliasMaximum != nil {
+		s.aliases = *p.TopicAliasMaximum
+	}
+	return s
+}
+
+// ConnectionLost forgets what was asked on the connection.
+func (p *protocol) ConnectionLost(d *packets.Disconnect) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d != nil {
+		p.parting = d
+	}
+	p.conn = nil
+	for id, answer := range p.asked {
+		answer <- packets.ControlPacket{} // has room, and is used once
+		delete(p.asked, id)
+	}
+	return nil
+}
+
+// AddToSession numbers a SUBSCRIBE.
+func (p *protocol) AddToSession(_ context.Context, s session.Packet, answer chan<- packets.ControlPacket) error {
+	if s.Type() != packets.SUBSCRIBE {
+		return errors.New("only SUBSCRIBE is sent this way")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil {
+		return session.ErrNoConnection
+	}
+	p.lastID++
+	id := mostIDs + 1 + p.lastID%5000
+	if p.asked[id] != nil {
+		return session.ErrPacketIdentifiersExhausted
+	}
+	p.asked[id] = answer
+	s.SetIdentifier(id)
+	return nil
+}
+
+// PacketReceived takes in what has a packet identifier. A message goes to the
+// channel, which has room for as many as the server may send.
+func (p *protocol) PacketReceived(in *packets.ControlPacket, messages chan<- *packets.Publish) error {
+	switch c := in.Content.(type) {
+	case *packets.Publish:
+		if c.QoS == byte(mqtt.ExactlyOnce) && !p.begin(c.PacketID) {
+			return p.write(&packets.Pubrec{PacketID: c.PacketID})
+		}
+		messages <- c
+	case *packets.Puback:
+		p.settle(c.PacketID, c.ReasonCode)
+	case *packets.Pubcomp:
+		p.settle(c.PacketID, c.ReasonCode)
+	case *packets.Pubrec:
+		return p.received(c)
+	case *packets.Pubrel:
+		p.mu.Lock()
+		delete(p.begun, c.PacketID)
+		p.mu.Unlock()
+		return p.write(&packets.Pubcomp{PacketID: c.PacketID})
+	case *packets.Suback:
+		p.mu.Lock()
+		answer := p.asked[c.PacketID]
+		delete(p.asked, c.PacketID)
+		p.mu.Unlock()
+		if answer != nil {
+			answer <- *in
+		}
+	}
+	return nil
+}
+
+// begin says whether a message of QoS 2 is a new one.
+func (p *protocol) begin(id uint16) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.begun[id]; known {
+		return false
+	}
+	if len(p.begun) < mostBegun {
+		p.begun[id] = struct{}{}
+	}
+	return true
+}
+
+func (p *protocol) settle(id uint16, code byte) {
+	r := packet.Reason(code)
+	if topic := p.queue.acknowledge(id, r, time.Now()); topic != "" {
+		p.refused(topic, r)
+	}
+}
+
+func (p *protocol) received(c *packets.Pubrec) error {
+	topic, release := p.queue.received(c.PacketID, packet.Reason(c.ReasonCode), time.Now())
+	if topic != "" {
+		p.refused(topic, packet.Reason(c.ReasonCode))
+	}
+	if !release {
+		return nil
+	}
+	return p.write(&packets.Pubrel{PacketID: c.PacketID})
+}
+
+// Ack acknowledges a message once it was handed on, unless that failed: the
+// server sends it again then, on the next connection.
+func (p *protocol) Ack(m *packets.Publish) error {
+	p.mu.Lock()
+	withheld := p.withheld
+	if withheld {
+		delete(p.begun, m.PacketID)
+	}
+	p.withheld = false
+	p.mu.Unlock()
+	switch {
+	case withheld:
+	case m.QoS == byte(mqtt.AtLeastOnce):
+		return p.write(&packets.Puback{PacketID: m.PacketID})
+	case m.QoS == byte(mqtt.ExactlyOnce):
+		return p.write(&packets.Pubrec{PacketID: m.PacketID})
+	}
+	return nil
+}
+
+// withhold keeps the message at hand from being acknowledged.
+func (p *protocol) withhold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.withheld = true
+}
+
+// write sends a packet, if there is still a connection.
+func (p *protocol) write(out io.WriterTo) error {
+	p.mu.Lock()
+	w := p.conn
+	p.mu.Unlock()
+	if w == nil {
+		return session.ErrNoConnection
+	}
+	_, err := out.WriteTo(w)
+	return err
+}
+
+// parted is the server's DISCONNECT, if it sent one.
+func (p *protocol) parted() (*refusal, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parting == nil {
+		return nil, false
+	}
+	r := &refusal{packet: "DISCONNECT", reason: packet.Reason(p.parting.ReasonCode)}
+	if p.parting.Properties != nil {
+		r.text = p.parting.Properties.ReasonString
+	}
+	return r, true
+}
+
+// Close implements session.SessionManager.
+func (*protocol) Close() error { return nil }
+
+// SetErrorLogger implements session.SessionManager.
+func (*protocol) SetErrorLogger(log.Logger) {}
+
+// SetDebugLogger implements session.SessionManager.
+func (*protocol) SetDebugLogger(log.Logger) {}
