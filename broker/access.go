@@ -11,16 +11,20 @@ import (
 type Peer struct {
 	ClientID  string
 	User      string // empty: none was named
+	Cert      string // the common name in its certificate, empty: it has shown none
 	Listener  string // the name of the listener it came by
 	Anonymous bool   // the listener lets clients in that nobody knows
+	CertUser  bool   // the listener takes the name in a certificate for the user
+	Local     bool   // the listener is reached from this machine only
 	Addr      net.Addr
+	Rights    any // what Access keeps with the client, set by its Connect
 }
 
 // Access decides who may do what. Its methods are called from many goroutines,
 // MayPublish for each message.
 type Access interface {
-	// Connect lets a client in, with packet.Success, or says why not. A nil
-	// password was not sent.
+	// Connect lets a client in, with packet.Success, or says why not. It may
+	// correct the user. A nil password was not sent.
 	Connect(p *Peer, password []byte) packet.Reason
 	MayPublish(p *Peer, topic string) bool
 	MaySubscribe(p *Peer, filter mqtt.Filter) bool

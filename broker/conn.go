@@ -52,7 +52,7 @@ func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
 		server:  s,
 		log:     s.log.With("remote", nc.RemoteAddr().String()),
 		reader:  packet.NewReader(nc, min(s.cfg.MaxPacketSize, maxConnect)),
-		peer:    Peer{Listener: o.Name, Anonymous: o.Anonymous, Addr: nc.RemoteAddr()},
+		peer:    o.peer(nc.RemoteAddr()),
 		courier: courier{server: s, pub: publication{borrowed: true}},
 	}
 	c.line.conn, c.line.raw, c.line.spares = nc, rawConn(nc), &s.spares

@@ -40,7 +40,7 @@ func (c *conn) admit(p *packet.Connect) error {
 	if p.ClientID == "" && p.Version == packet.V311 && !p.CleanStart { // 3.1.1 [MQTT-3.1.3-8]
 		return packet.Errorf(packet.ClientIDInvalid, "a session that is kept needs a client identifier")
 	}
-	c.peer.ClientID, c.peer.User = p.ClientID, p.User
+	c.peer.ClientID, c.peer.User, c.peer.Cert = p.ClientID, p.User, commonName(c.line.conn)
 	if r := c.server.Access.Connect(&c.peer, p.Password); r != packet.Success {
 		return packet.Errorf(r, "user %.40q", p.User)
 	}

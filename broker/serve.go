@@ -15,6 +15,8 @@ import (
 type ListenerOptions struct {
 	Name      string   // for logs and access rules, such as its URL
 	Anonymous bool     // clients that nobody knows may come in
+	CertUser  bool     // the common name of a client's certificate is its user
+	Local     bool     // it is reached from this machine only
 	Path      string   // ServeWebSocket: where in the URL; others are not found
 	Origins   []string // ServeWebSocket: web origins besides the listener's own
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -84,14 +85,15 @@ type webConn struct {
 	ws     *websocket.Conn
 	ctx    context.Context // of all reads and writes; the interface has none
 	cancel context.CancelFunc
-	addrs  [2]net.Addr // local, remote
-	in     io.Reader   // the message that is being read
+	addrs  [2]net.Addr          // local, remote
+	tls    *tls.ConnectionState // nil: in the clear
+	in     io.Reader            // the message that is being read
 }
 
 var _ net.Conn = (*webConn)(nil)
 
 func newWebConn(ws *websocket.Conn, req *http.Request) *webConn {
-	c := &webConn{ws: ws}
+	c := &webConn{ws: ws, tls: req.TLS}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(req.Context()))
 	local, _ := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	c.addrs = [2]net.Addr{local, webAddr(req.RemoteAddr)}

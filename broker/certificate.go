@@ -1,0 +1,47 @@
+package broker
+
+import (
+	"crypto/tls"
+	"net"
+
+	"fieldmq/broker/mqtt"
+)
+
+// peer is a client that comes by the listener.
+func (o *ListenerOptions) peer(addr net.Addr) Peer {
+	return Peer{Listener: o.Name, Anonymous: o.Anonymous, CertUser: o.CertUser, Local: o.Local, Addr: addr}
+}
+
+// secured is a connection over TLS.
+type secured interface{ ConnectionState() tls.ConnectionState }
+
+var (
+	_ secured = (*tls.Conn)(nil)
+	_ secured = (*webConn)(nil)
+)
+
+// ConnectionState is that of the TLS below, as far as there is some.
+func (c *webConn) ConnectionState() tls.ConnectionState {
+	if c.tls == nil {
+		return tls.ConnectionState{}
+	}
+	return *c.tls
+}
+
+// commonName is the one in the certificate that the client has shown, once that
+// was verified; else it is empty.
+func commonName(nc net.Conn) string {
+	c, ok := nc.(secured)
+	if !ok {
+		return ""
+	}
+	state := c.ConnectionState()
+	if len(state.VerifiedChains) == 0 {
+		return ""
+	}
+	name := state.VerifiedChains[0][0].Subject.CommonName
+	if !mqtt.ValidString(name) {
+		return ""
+	}
+	return name
+}
