@@ -121,16 +121,19 @@ func TestWillOfAClientInTheProcess(t *testing.T) {
 	}
 }
 
-func TestNobodyOutsideTakesAnIDOfTheProcess(t *testing.T) {
+func TestNobodyOutsideTakesAnIDOfTheProcess(t *testing.T) { // [MQTT-3.1.3-8]
 	s, addr := start(t, Defaults())
 	client, err := s.Connect(t.Context(), ConnectOptions{ClientID: "meter"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := open(t, addr, packet.V5)
-	c.send((&packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "meter"}).Append(nil))
-	if r := c.connack(); r != packet.ClientIDInvalid {
-		t.Errorf("got %v", r)
+	for _, v := range both {
+		c := open(t, addr, v)
+		c.send((&packet.Connect{Version: v, CleanStart: true, ClientID: "meter"}).Append(nil))
+		if r := c.connack(); r != packet.ClientIDInvalid {
+			t.Errorf("got %v", r)
+		}
+		c.closed()
 	}
 	if err := client.Publish(t.Context(), text("t", "x", 0)); err != nil {
 		t.Error(err)

@@ -11,14 +11,18 @@ import (
 	"fieldmq/configs"
 )
 
-func TestFirstPacketMustBeConnect(t *testing.T) { // [MQTT-3.1.0-1]
-	_, addr := start(t, Defaults())
-	c := open(t, addr, packet.V5)
-	c.send(packet.AppendPing(nil, packet.PINGREQ))
-	c.closed()
+func TestFirstPacketMustBeConnect(t *testing.T) { // [MQTT-3.1.0-1] [MQTT-3.14.0-1]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			c := open(t, addr, v)
+			c.send(packet.AppendPing(nil, packet.PINGREQ))
+			c.closed()
+		})
+	}
 }
 
-func TestSecondConnectEndsTheConnection(t *testing.T) { // [MQTT-3.1.0-2]
+func TestSecondConnectEndsTheConnection(t *testing.T) { // [MQTT-3.1.0-2] [MQTT-3.2.0-2]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())
@@ -29,7 +33,7 @@ func TestSecondConnectEndsTheConnection(t *testing.T) { // [MQTT-3.1.0-2]
 	}
 }
 
-func TestUnknownVersionsAreRefused(t *testing.T) { // [MQTT-3.1.2-2]
+func TestUnknownVersionsAreRefused(t *testing.T) { // [MQTT-3.1.2-2], 3.1.1 [MQTT-3.1.2-2]
 	_, addr := start(t, Defaults())
 	for _, level := range []byte{0, 3, 6, 200} {
 		c := open(t, addr, packet.V311)
@@ -46,11 +50,13 @@ func TestUnknownVersionsAreRefused(t *testing.T) { // [MQTT-3.1.2-2]
 	}
 }
 
-func TestOtherProtocolNamesAreCut(t *testing.T) { // [MQTT-3.1.2-1]
+func TestOtherProtocolNamesAreCut(t *testing.T) { // [MQTT-3.1.2-1], 3.1.1 [MQTT-3.1.2-1]
 	_, addr := start(t, Defaults())
-	c := open(t, addr, packet.V5)
-	c.send([]byte("\x10\x0d\x00\x04HTTP\x05\x02\x00\x00\x00\x00\x00"))
-	c.closed()
+	for _, rest := range []string{"\x0c\x00\x04HTTP\x04\x02\x00\x00\x00\x00", "\x0d\x00\x04HTTP\x05\x02\x00\x00\x00\x00\x00"} {
+		c := open(t, addr, packet.V5)
+		c.send([]byte("\x10" + rest))
+		c.closed()
+	}
 }
 
 func TestMalformedConnectIsAnsweredInItsVersion(t *testing.T) { // [MQTT-3.1.4-1]
@@ -76,7 +82,7 @@ func TestClientWithoutNameGetsOne(t *testing.T) { // [MQTT-3.1.3-6] [MQTT-3.1.3-
 	dial(t, addr, packet.V311, "").ping()
 }
 
-func TestNamelessClientOf311NeedsACleanSession(t *testing.T) { // 3.1.1 [MQTT-3.1.3-8]
+func TestNamelessClientOf311NeedsACleanSession(t *testing.T) { // 3.1.1 [MQTT-3.1.3-7], 3.1.1 [MQTT-3.1.3-8]
 	_, addr := start(t, Defaults())
 	c := open(t, addr, packet.V311)
 	c.send((&packet.Connect{Version: packet.V311}).Append(nil))
@@ -86,7 +92,7 @@ func TestNamelessClientOf311NeedsACleanSession(t *testing.T) { // 3.1.1 [MQTT-3.
 	c.closed()
 }
 
-func TestAuthenticationMethodsAreRefused(t *testing.T) { // [MQTT-4.12.0-1]
+func TestAuthenticationMethodsAreRefused(t *testing.T) { // [MQTT-4.12.0-1] [MQTT-4.12.0-4]
 	_, addr := start(t, Defaults())
 	p := packet.Connect{Version: packet.V5, CleanStart: true}
 	p.Properties.SetText(packet.AuthMethod, "SCRAM-SHA-1")
@@ -98,9 +104,12 @@ func TestAuthenticationMethodsAreRefused(t *testing.T) { // [MQTT-4.12.0-1]
 	c.closed()
 }
 
-func TestAuthWithoutAMethodIsAProtocolError(t *testing.T) { // [MQTT-4.12.0-6]
+func TestAuthWithoutAMethodIsAProtocolError(t *testing.T) { // [MQTT-4.12.0-6] [MQTT-4.12.0-7] [MQTT-4.12.1-2]
 	_, addr := start(t, Defaults())
 	c := dial(t, addr, packet.V5, "a")
+	if c.told.Has(packet.AuthMethod) {
+		t.Error("CONNACK names a method")
+	}
 	c.send(packet.AppendAuth(nil, packet.Reauthenticate, nil))
 	c.disconnected(packet.ProtocolError)
 }
@@ -126,7 +135,7 @@ func TestStrangersStayOutsideWhereAnonymousIsOff(t *testing.T) {
 	}
 }
 
-func TestNewConnectionTakesTheSessionOver(t *testing.T) { // [MQTT-3.1.4-3]
+func TestNewConnectionTakesTheSessionOver(t *testing.T) { // [MQTT-3.1.4-3] [MQTT-3.14.4-1] [MQTT-3.14.4-2] [MQTT-4.13.2-1]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())
@@ -145,7 +154,7 @@ func TestNewConnectionTakesTheSessionOver(t *testing.T) { // [MQTT-3.1.4-3]
 	}
 }
 
-func TestCleanStartForgetsTheSession(t *testing.T) { // [MQTT-3.1.2-4]
+func TestCleanStartForgetsTheSession(t *testing.T) { // [MQTT-3.1.2-4] [MQTT-3.1.4-4]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			s, addr := start(t, Defaults())
@@ -215,7 +224,7 @@ func TestServerSaysGoodbye(t *testing.T) {
 	}
 }
 
-func TestMalformedPacketsEndTheConnectionWithTheirReason(t *testing.T) { // [MQTT-4.13.1-1]
+func TestMalformedPacketsEndTheConnectionWithTheirReason(t *testing.T) { // [MQTT-4.13.1-1] [MQTT-3.2.2-15] [MQTT-3.2.2-17] [MQTT-3.3.2-9] [MQTT-3.3.4-6] [MQTT-3.8.3-4]
 	for _, c := range []struct {
 		name  string
 		bytes string
@@ -245,7 +254,7 @@ func TestMalformedPacketsEndTheConnectionWithTheirReason(t *testing.T) { // [MQT
 	}
 }
 
-func TestMalformedPacketsOf311AreCutWithoutAWord(t *testing.T) {
+func TestMalformedPacketsOf311AreCutWithoutAWord(t *testing.T) { // [MQTT-4.13.1-1] [MQTT-3.3.2-2] [MQTT-4.7.0-1]
 	for _, bytes := range []string{"\x00\x00", "\x30\x03\x00\x01#", "\x82\x06\x00\x01\x00\x01a\x04", "\xf0\x00", "\xe0\x01\x00"} {
 		_, addr := start(t, Defaults())
 		raw := dial(t, addr, packet.V311, "a")
@@ -254,14 +263,18 @@ func TestMalformedPacketsOf311AreCutWithoutAWord(t *testing.T) {
 	}
 }
 
-func TestLongNamesWork(t *testing.T) {
-	_, addr := start(t, Defaults())
-	long := strings.Repeat("t", 65_535)
-	c := dial(t, addr, packet.V5, strings.Repeat("i", 65_535))
-	c.subscribe(mqtt.Filter(long), 0)
-	c.send(c.packet(text(long, "x", 0), 0))
-	if got := c.receive(); got.Topic != long {
-		t.Errorf("a topic of %d bytes", len(got.Topic))
+func TestLongNamesWork(t *testing.T) { // [MQTT-4.7.3-3]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			long := strings.Repeat("t", 65_535)
+			c := dial(t, addr, v, strings.Repeat("i", 65_535))
+			c.subscribe(mqtt.Filter(long), 0)
+			c.send(c.packet(text(long, "x", 0), 0))
+			if got := c.receive(); got.Topic != long {
+				t.Errorf("a topic of %d bytes", len(got.Topic))
+			}
+		})
 	}
 }
 

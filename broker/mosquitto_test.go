@@ -35,7 +35,7 @@ func mosquitto(t *testing.T, program, addr, version string, args ...string) (wai
 	}
 }
 
-func TestMosquittoClientsExchangeMessages(t *testing.T) {
+func TestMosquittoClientsExchangeMessages(t *testing.T) { // 3.1.1 [MQTT-7.0.0-2]
 	for _, version := range []string{"mqttv311", "mqttv5"} {
 		for _, qos := range []string{"0", "1", "2"} {
 			t.Run(version+" QoS "+qos, func(t *testing.T) {

@@ -134,7 +134,7 @@ func TestRefusedPubrecEndsTheDelivery(t *testing.T) { // [MQTT-4.3.3-4]
 	}
 }
 
-func TestReceiveMaximumOfTheClientHolds(t *testing.T) { // [MQTT-3.3.4-9] [MQTT-4.9.0-2]
+func TestReceiveMaximumOfTheClientHolds(t *testing.T) { // [MQTT-3.3.4-9] [MQTT-4.9.0-1] [MQTT-4.9.0-2]
 	_, addr := start(t, Defaults())
 	connect := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "r"}
 	connect.Properties.SetNumber(packet.ReceiveMaximum, 2)
@@ -208,7 +208,7 @@ func TestClientsTopicAliasesAreUnderstood(t *testing.T) { // [MQTT-3.3.2-7] [MQT
 	}
 }
 
-func TestTopicAliasesGoToClientsThatTakeThem(t *testing.T) { // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
+func TestTopicAliasesGoToClientsThatTakeThem(t *testing.T) { // [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11]
 	_, addr := start(t, Defaults())
 	connect := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "r"}
 	connect.Properties.SetNumber(packet.TopicAliasMaximum, 1)
@@ -298,7 +298,7 @@ type rules struct{ NoUsers }
 func (rules) MayPublish(_ *Peer, topic string) bool         { return topic[0] != 's' }
 func (rules) MaySubscribe(_ *Peer, filter mqtt.Filter) bool { return filter[0] != 's' }
 
-func TestDeniedClientsAreToldInTheirVersion(t *testing.T) {
+func TestDeniedClientsAreToldInTheirVersion(t *testing.T) { // 3.1.1 [MQTT-3.3.5-2]
 	s, addr := start(t, Defaults())
 	s.Access = rules{}
 	for name, v := range both {

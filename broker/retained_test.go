@@ -15,7 +15,7 @@ func retained(topic, payload string) mqtt.Message {
 	return mqtt.Message{Topic: topic, Payload: []byte(payload), QoS: 1, Retain: true}
 }
 
-func TestRetainedMessagesComeWithASubscription(t *testing.T) { // [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-8]
+func TestRetainedMessagesComeWithASubscription(t *testing.T) { // [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7] [MQTT-3.3.1-8] [MQTT-3.3.1-9], 3.1.1 [MQTT-3.3.1-8]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())
@@ -42,7 +42,7 @@ func TestRetainedMessagesComeWithASubscription(t *testing.T) { // [MQTT-3.3.1-5]
 	}
 }
 
-func TestRetainIsClearedForThoseWhoListen(t *testing.T) { // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+func TestRetainIsClearedForThoseWhoListen(t *testing.T) { // [MQTT-3.3.1-12] [MQTT-3.3.1-13], 3.1.1 [MQTT-3.3.1-9]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())

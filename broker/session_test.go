@@ -10,7 +10,7 @@ import (
 	"fieldmq/broker/packet"
 )
 
-func TestSessionKeepsWhatCameMeanwhile(t *testing.T) { // [MQTT-4.1.0-1] [MQTT-3.1.2-5]
+func TestSessionKeepsWhatCameMeanwhile(t *testing.T) { // [MQTT-4.1.0-1] [MQTT-3.1.2-5], 3.1.1 [MQTT-3.1.2-5]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			s, addr := start(t, Defaults())
@@ -43,7 +43,7 @@ func away(s *Server, id string) bool {
 	return held == nil || held.holder == nil
 }
 
-func TestWhatWasUnderWayIsSentAgainInOrder(t *testing.T) { // [MQTT-4.4.0-1] [MQTT-4.6.0-1] [MQTT-3.3.1-1]
+func TestWhatWasUnderWayIsSentAgainInOrder(t *testing.T) { // [MQTT-4.4.0-1] [MQTT-4.6.0-1] [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())
@@ -134,7 +134,7 @@ func TestSessionExpiryMayChangeAtDisconnect(t *testing.T) {
 	})
 }
 
-func TestSessionEndsWithItsConnectionUnlessAskedOtherwise(t *testing.T) {
+func TestSessionEndsWithItsConnectionUnlessAskedOtherwise(t *testing.T) { // 3.1.1 [MQTT-4.1.0-2]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			s, addr := start(t, Defaults())

@@ -167,14 +167,18 @@ func TestWillsSurviveACrash(t *testing.T) {
 	})
 }
 
-func TestNothingIsAcknowledgedThatTheStoreDoesNotHave(t *testing.T) {
-	store := &memory{}
-	_, addr := startOn(t, store)
-	c := dial(t, addr, packet.V5, "c")
-	c.publish(text("t", "x", 1))
-	store.mu.Lock()
-	store.broken = errors.New("disk full")
-	store.mu.Unlock()
-	c.send(c.packet(text("t", "x", 1), 1))
-	c.disconnected(packet.Unspecified)
+func TestNothingIsAcknowledgedThatTheStoreDoesNotHave(t *testing.T) { // 3.1.1 [MQTT-4.8.0-2]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			store := &memory{}
+			_, addr := startOn(t, store)
+			c := dial(t, addr, v, "c")
+			c.publish(text("t", "x", 1))
+			store.mu.Lock()
+			store.broken = errors.New("disk full")
+			store.mu.Unlock()
+			c.send(c.packet(text("t", "x", 1), 1))
+			c.disconnected(packet.Unspecified)
+		})
+	}
 }

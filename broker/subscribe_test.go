@@ -33,7 +33,7 @@ func TestFiltersThatAreNoneAreRefused(t *testing.T) { // [MQTT-4.7.1-1] [MQTT-4.
 	}
 }
 
-func TestUnsubscribeEndsASubscription(t *testing.T) { // [MQTT-3.10.4-1] [MQTT-3.10.4-2] [MQTT-3.10.4-4]
+func TestUnsubscribeEndsASubscription(t *testing.T) { // [MQTT-3.10.4-1] [MQTT-3.10.4-2] [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-3.10.4-6] [MQTT-3.11.3-1] [MQTT-3.11.3-2]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())

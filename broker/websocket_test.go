@@ -31,7 +31,7 @@ func webClient(t *testing.T, url string, v packet.Version, id string) *client {
 	return c
 }
 
-func TestWebSocketCarriesMQTT(t *testing.T) {
+func TestWebSocketCarriesMQTT(t *testing.T) { // [MQTT-4.2.0-1] [MQTT-6.0.0-1] [MQTT-6.0.0-2] [MQTT-6.0.0-3] [MQTT-6.0.0-4]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			s, addr := start(t, Defaults())

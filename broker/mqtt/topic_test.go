@@ -30,7 +30,7 @@ func TestFiltersThatMayBeSubscribedTo(t *testing.T) { // [MQTT-4.7.1-1] [MQTT-4.
 	}
 }
 
-func TestFiltersMatch(t *testing.T) { // [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.7.2-1]
+func TestFiltersMatch(t *testing.T) { // [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.2-1]
 	for _, c := range []struct {
 		filter Filter
 		topic  string
