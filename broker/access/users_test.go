@@ -1,0 +1,156 @@
+package access
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestFilesOfMosquittoAreRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	for _, args := range [][]string{
+		{"-c", "-b", file, "ann", "secret"},
+		{"-b", "-H", "sha512", file, "bob", "pässwörd"},
+	} {
+		if out, err := exec.Command("mosquitto_passwd", args...).CombinedOutput(); err != nil {
+			t.Fatalf("mosquitto_passwd %q: %v: %s", args, err, out)
+		}
+	}
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, password := range map[string]string{"ann": "secret", "bob": "pässwörd"} {
+		s, ok := u.byName[name]
+		if !ok || !s.hash.fits([]byte(password)) || s.hash.fits([]byte(password+"x")) || s.hash.fits(nil) {
+			t.Errorf("%s is not known by %s", name, password)
+		}
+	}
+}
+
+func TestEncodedPasswordFitsItself(t *testing.T) {
+	one, two := Encode([]byte("a")), Encode([]byte("a"))
+	if one == two || !strings.HasPrefix(one, "$argon2id$v=19$") {
+		t.Errorf("%s and %s", one, two)
+	}
+	h, err := parseHash(one)
+	if err != nil || !h.fits([]byte("a")) || h.fits([]byte("b")) {
+		t.Errorf("%v, or it fits the wrong password", err)
+	}
+}
+
+func TestFaultsOfUsersHaveTheirLines(t *testing.T) {
+	good := "ann:" + Encode([]byte("x"))
+	for _, c := range []struct{ name, text, want string }{
+		{"no colon", "# users\n\nann\n", "u:3: no colon"},
+		{"no name", ":$6$YWJj$YWJj", "u:1: a user needs a name"},
+		{"a password in the clear", "ann:secret", "u:1: no hash of a password"},
+		{"a user twice", good + "\n" + good, `u:2: "ann" stands here a second time; the first is on line 1`},
+		{"too dear a hash", "a:$argon2id$v=19$m=4194304,t=3,p=1$YWJjZGVmZ2g$" + strings.Repeat("YWFh", 8), "u:1: argon2id that costs more"},
+		{"another argon2", "a:$argon2i$v=19$m=4096,t=3,p=1$YWJjZGVmZ2g$" + strings.Repeat("YWFh", 8), "u:1: no hash"},
+		{"endless iterations", "a:$7$999999999$YWJj$" + strings.Repeat("YWFh", 8), "u:1: PBKDF2"},
+		{"a hash cut short", "a:$7$101$YWJj$YWJj", "u:1: salt or hash is cut short"},
+		{"a hash that is not base64", "a:$6$!$!", "u:1: salt or hash is not base64"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("u", c.text)
+			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+	_, err := Parse("u", "x\ny\n")
+	if err == nil || err.Error() != "u:1: no colon; a line is name:hash, as `fieldmq passwd` writes it\nu:2: no colon; a line is name:hash, as `fieldmq passwd` writes it" {
+		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+func TestFileForEverybodyIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	if _, err := SetPassword(file, "ann", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o604); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "open to everybody") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Load(file + "x"); err == nil || !strings.Contains(err.Error(), "fieldmq passwd --file") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Load(filepath.Dir(file)); err == nil {
+		t.Error("a folder is a file of users")
+	}
+}
+
+func TestFileIsEditedInPlace(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "users"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, []byte("# ours\nann:old\nbob:$6$x$y"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	added, err := SetPassword(link, "ann", []byte("new"))
+	if err != nil || added {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	if added, err = SetPassword(link, "céline", []byte("x")); err != nil || !added {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	if err := Delete(link, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(got), "\n")
+	if len(lines) != 4 || lines[0] != "# ours" || !strings.HasPrefix(lines[1], "ann:$argon2id$") || !strings.HasPrefix(lines[2], "céline:$argon2id$") || lines[3] != "" {
+		t.Errorf("the file is\n%s", got)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v; want nobody else to read it", info.Mode(), err)
+	}
+	if at, err := os.Readlink(link); err != nil || at != file {
+		t.Errorf("the link leads to %q, %v", at, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".users-*")); len(left) > 0 {
+		t.Errorf("%v is left behind", left)
+	}
+	for _, name := range []string{"", "a:b", "#a", "a\nb"} {
+		if _, err := SetPassword(file, name, nil); err == nil {
+			t.Errorf("%q is a name", name)
+		}
+	}
+	if err := Delete(file, "bob"); err == nil {
+		t.Error("a user is deleted twice")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("ann:$7$101$YWJj$" + strings.Repeat("YWFh", 8))
+	f.Add("ann:$argon2id$v=19$m=8,t=1,p=1$YWJjZGVmZ2g$" + strings.Repeat("YWFh", 8))
+	f.Add("a:$6$YWJj$" + strings.Repeat("YWFh", 21) + "YQ==\n#\n\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := Parse("u", text)
+		if err != nil {
+			return
+		}
+		for name, s := range u.byName {
+			if ValidName(name) != nil || s.hash == nil {
+				t.Errorf("%q is a user", name)
+			}
+		}
+	})
+}
