@@ -16,13 +16,13 @@ import (
 var arrows = []struct {
 	pkg, imports, why string
 }{
-	{"cmd/gendocs", "gateway configs/... drivers/... mapping broker", "the generator reads every struct that a file can fill"},
+	{"cmd/gendocs", "gateway configs/... drivers/... mapping broker broker/bridge", "the generator reads every struct that a file can fill"},
 	{"bench/...", "gateway broker/... firmware-sim/... drivers/... configs", "benchmarks measure everything"},
 	{"cmd/fieldmq", "gateway/... configs/... drivers/... mapping broker/... firmware-sim/...", "the binary knows everyone"},
 	{"gateway/poll", "drivers", "a loop speaks points and samples, no topics"},
 	{"gateway/plan", "gateway mapping drivers drivers/modbus drivers/gpio broker/mqtt configs", "a plan looks at all, and is looked at by none"},
 	{"gateway/probe", "gateway mapping drivers drivers/modbus broker/mqtt configs", "looks at one device as the gateway would"},
-	{"gateway", "gateway/poll mapping drivers drivers/all broker broker/access broker/mqtt configs/...", "the gateway wires the rooms together"},
+	{"gateway", "gateway/poll mapping drivers drivers/all broker broker/access broker/bridge broker/mqtt configs/...", "the gateway wires the rooms together"},
 	{"mapping", "drivers broker/mqtt configs", "the one package that knows both languages does no I/O"},
 	{"drivers/all", "drivers drivers/modbus drivers/serial drivers/gpio", "the list of drivers"},
 	{"drivers/driverstest", "drivers", "what every driver must do"},

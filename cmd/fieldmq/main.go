@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"fieldmq/configs"
+	"fieldmq/drivers"
 )
 
 // Exit codes. A service manager restarts after exitFailed, and does not after
@@ -25,6 +26,7 @@ const (
 	exitFailed = 1 // failed while running
 	exitUsage  = 2 // wrong command line
 	exitConfig = 3 // the configuration has faults
+	exitSilent = 4 // the device did not answer
 )
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	root := rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(shield(args))
 	root.SetOut(out)
 	root.SetErr(errs)
 	running := false
@@ -58,6 +60,9 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitUsage
 	}
 	fmt.Fprintln(errs, "fieldmq:", err)
+	if errors.Is(err, drivers.ErrOffline) {
+		return exitSilent
+	}
 	return exitFailed
 }
 
@@ -100,6 +105,6 @@ Then describe your own devices in a file, have it checked, and run it:
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), checkCommand(), planCommand(), demoCommand(), simCommand(), profilesCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), planCommand(), readCommand(), writeCommand(), demoCommand(), simCommand(), profilesCommand(), versionCommand())
 	return root
 }
