@@ -16,7 +16,7 @@ import (
 var arrows = []struct {
 	pkg, imports, why string
 }{
-	{"cmd/gendocs", "gateway configs/... drivers/... mapping broker broker/bridge", "the generator reads every struct that a file can fill"},
+	{"cmd/gendocs", "gateway configs/... drivers/... mapping broker", "the generator reads every struct that a file can fill"},
 	{"bench/...", "gateway broker/... firmware-sim/... drivers/... configs", "benchmarks measure everything"},
 	{"cmd/fieldmq", "gateway/... configs/... drivers/... mapping broker/... firmware-sim/...", "the binary knows everyone"},
 	{"gateway/poll", "drivers", "a loop speaks points and samples, no topics"},

@@ -14,9 +14,10 @@ import (
 
 // Config is a site, read and checked: what Run runs. Read makes it.
 type Config struct {
-	General General
-	Broker  Broker
-	Buses   []Bus // in file order
+	General   General
+	Broker    Broker
+	Buses     []Bus      // in file order
+	Upstreams []Upstream // in file order
 }
 
 // General are the keys of the section gateway.

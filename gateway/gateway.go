@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fieldmq/broker"
+	"fieldmq/broker/bridge"
 	"fieldmq/broker/mqtt"
 	"fieldmq/drivers"
 	"fieldmq/gateway/poll"
@@ -27,7 +28,8 @@ type Gateway struct {
 	server    *broker.Server
 	listeners []net.Listener // one for each of config.Broker.Listen
 	figures   *figures
-	buses     []Bus // those of the site, and the gateway itself as one more
+	bridges   []*bridge.Bridge // one for each of config.Upstreams
+	buses     []Bus            // those of the site, and the gateway itself as one more
 }
 
 // Open makes a gateway ready: it takes the ports that the broker listens on,
@@ -39,6 +41,7 @@ func Open(ctx context.Context, config *Config, log *slog.Logger) (*Gateway, erro
 		server:  broker.New(config.Broker.Config, log.With("part", "broker")),
 		figures: newFigures(),
 	}
+	g.openBridges()
 	g.buses = append([]Bus{g.figures.bus(config)}, config.Buses...)
 	for i := range config.Broker.Listen {
 		ln, err := config.Broker.Listen[i].open(ctx)
@@ -72,7 +75,8 @@ func (g *Gateway) URLs() []string {
 
 // Run serves and polls until ctx ends or something fails that cannot be tried
 // again. It returns when all it started has ended: first the buses, then the
-// devices go offline, and the broker last, so that everyone is told.
+// devices go offline, then the bridges tell the upstreams, and the broker comes
+// last, so that everyone is told.
 func (g *Gateway) Run(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -88,7 +92,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	field, cancel := context.WithCancel(ctx)
 	defer cancel()
 	context.AfterFunc(serving, cancel) // a listener that fails ends all
-	err := g.runField(field, serving)
+	leave := g.runBridges(serving)
+	err := errors.Join(g.runField(field, serving), leave())
 	stop()
 	return errors.Join(err, brokers.Wait())
 }

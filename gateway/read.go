@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"fieldmq/broker/bridge"
 	"fieldmq/configs"
 	"fieldmq/configs/profiles"
 	"fieldmq/drivers"
@@ -60,6 +61,9 @@ type site struct {
 	Buses configs.Sections `yaml:"buses" check:"names"`
 	// Devices are what is polled, under their ids: device/<id>/...
 	Devices configs.Sections `yaml:"devices" check:"names"`
+	// Upstreams are brokers elsewhere, usually in a cloud, that the gateway's is
+	// bridged to.
+	Upstreams configs.Sections `yaml:"upstreams" check:"names"`
 }
 
 // busKeys are the keys that a bus has whatever its driver.
@@ -107,15 +111,17 @@ type pointKeys struct {
 
 // Sections are what the sections of a file are read into whatever the driver,
 // with their defaults: for the schema and the reference.
-func Sections() (file, bus, device, point any) {
+func Sections() (file, bus, device, point, upstream any) {
 	config := defaults()
 	config.General.ID = ""
 	config.Broker.Listen = defaultListeners()
 	d := busDefaults()
+	u := bridge.Defaults()
 	return &site{Gateway: &config.General, Broker: &config.Broker},
 		&busKeys{Defaults: d},
 		&deviceKeys{Defaults: d},
-		&pointKeys{Every: d.Every, Rule: mapping.NewRule(d.Reporting)}
+		&pointKeys{Every: d.Every, Rule: mapping.NewRule(d.Reporting)},
+		&u
 }
 
 // busDefaults is what a bus hands on that says nothing for itself.
@@ -164,6 +170,9 @@ func (r *reader) site() {
 	}
 	for _, section := range s.Devices {
 		r.device(section, s.Buses)
+	}
+	for _, section := range s.Upstreams {
+		r.upstream(section)
 	}
 	for _, b := range r.config.Buses {
 		r.check(b)

@@ -172,7 +172,17 @@ func TestFaultsOfASite(t *testing.T) {
 		{"refuses an id that is no topic level", "gateway: {id: \"a/b\"}\n", `gateway.id`},
 		{"refuses a poll without a unit of time", head + "devices:\n  d: {bus: b, unit: 1, every: 5, points: {x: {holding: 1}}}\n", `site.yaml:6:31: devices.d.every: 5 has no unit; write 5s`},
 		{"wants a unit id on RTU", head + "devices:\n  d: {bus: b, points: {x: {holding: 1}}}\n", `devices.d`},
-		{"refuses a section it does not know", "bus: {}\n", `bus: unknown key; write gateway, broker, buses or devices`},
+		{"refuses an upstream of another protocol", "upstreams: {c: {url: \"http://x\", out: [{topic: \"#\"}]}}\n", `upstreams.c.url: "http://" is none of mqtt://`},
+		{"wants wildcards to be carried over", "upstreams: {c: {url: \"mqtt://x\", out: [{topic: \"a/+/#\", to: \"b/#\"}]}}\n", `upstreams.c.out[0].to: the wildcards of "b/#" must be those of topic, + #, in the same order`},
+		{"wants a key with a certificate", "upstreams: {c: {url: \"mqtts://x\", cert: a.crt, out: [{topic: \"#\"}]}}\n", `upstreams.c.cert: a certificate needs its key; add key`},
+		{"refuses certificates without TLS", "upstreams: {c: {url: \"mqtt://x\", ca: a.crt, out: [{topic: \"#\"}]}}\n", `upstreams.c.ca: mqtt:// is not encrypted; write mqtts://`},
+		{"refuses an upstream without rules", "upstreams: {c: {url: \"mqtt://x\"}}\n", `upstreams.c: nothing goes out and nothing comes in`},
+		{"finds what can only go in circles", "upstreams: {c: {url: \"mqtt://x\", out: [{topic: \"a/#\"}], in: [{topic: \"a/#\"}]}}\n", `upstreams.c.in[0]: "a/#" comes in and goes out again`},
+		{"keeps topics of the broker itself", "upstreams: {c: {url: \"mqtt://x\", in: [{topic: \"a\", to: \"$SYS/a\"}]}}\n", `upstreams.c.in[0].to: topics that begin with $`},
+		{"refuses a password without its user", "upstreams: {c: {url: \"mqtt://x\", password: x, out: [{topic: \"#\"}]}}\n", `upstreams.c.password: there is no username`},
+		{"refuses one client twice", "upstreams: {c: {url: \"mqtt://x\", out: [{topic: \"#\"}]}, d: {url: \"mqtt://x\", out: [{topic: \"#\"}]}}\n", `upstreams.d`},
+		{"refuses a size without a unit", "upstreams: {c: {url: \"mqtt://x\", backlog: {max: 64}, out: [{topic: \"#\"}]}}\n", `upstreams.c.backlog.max: 64 has no unit`},
+		{"refuses a section it does not know", "bus: {}\n", `bus: unknown key; write gateway, broker, buses, devices or upstreams`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read("site.yaml", []byte(c.text), nil)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"fieldmq/broker/bridge"
 	"fieldmq/drivers"
 	"fieldmq/gateway/poll"
 	"fieldmq/mapping"
@@ -22,9 +23,10 @@ const selfDriver = "gateway"
 // figures is the gateway as a device on a bus of its own: its figures are
 // points like any other, and take the same way.
 type figures struct {
-	began  time.Time
-	mu     sync.Mutex
-	meters map[string]*meter // of the buses, by name
+	began   time.Time
+	bridges []*bridge.Bridge // in the order of the upstreams
+	mu      sync.Mutex
+	meters  map[string]*meter // of the buses, by name
 }
 
 // meter reads the load of a bus from its loop's figures.
@@ -40,6 +42,9 @@ type figure struct {
 	kind drivers.Kind
 	read func() (drivers.Value, error)
 }
+
+// addFigure adds a figure with its name, unit, kind and decimals.
+type addFigure func(name, unit string, kind drivers.Kind, decimals int, read func() (drivers.Value, error))
 
 func (f *figure) String() string     { return f.name }
 func (f *figure) Kind() drivers.Kind { return f.kind }
@@ -59,9 +64,12 @@ func (f *figures) bus(config *Config) Bus {
 		},
 		OfflineAfter: 1,
 	}
-	add := func(name, unit string, kind drivers.Kind, decimals int, read func() (drivers.Value, error)) {
+	var add addFigure = func(name, unit string, kind drivers.Kind, decimals int, read func() (drivers.Value, error)) {
 		rule := mapping.NewRule(mapping.DefaultReporting())
-		rule.Unit, rule.Round = unit, &decimals
+		rule.Unit = unit
+		if kind != drivers.KindBool {
+			rule.Round = &decimals
+		}
 		d.Points = append(d.Points, mapping.Entry{
 			Point: &drivers.Point{Device: id, Name: name, At: &figure{name: name, kind: kind, read: read}},
 			Rule:  rule,
@@ -80,6 +88,7 @@ func (f *figures) bus(config *Config) Bus {
 		add("bus_"+b.Name+"_load", "%", drivers.KindFloat, 1, func() (drivers.Value, error) { return f.load(b.Name) })
 		add("bus_"+b.Name+"_missed", "", drivers.KindInt, 0, func() (drivers.Value, error) { return f.missed(b.Name) })
 	}
+	f.upstreams(config, add)
 	return Bus{Name: selfDriver, Driver: selfDriver, Settings: f, Devices: []Device{d}}
 }
 

@@ -38,7 +38,7 @@ type Config struct {
 	CA string `yaml:"ca"`
 	// Cert is a file with the gateway's certificate in PEM.
 	Cert string `yaml:"cert"`
-	// Key is the file with the key of Cert.
+	// Key is the file with the key of cert, in PEM.
 	Key string `yaml:"key"`
 	// ALPN are the protocols to offer in the TLS handshake, for brokers that
 	// share a port, such as x-amzn-mqtt-ca.
@@ -66,6 +66,7 @@ type Out struct {
 	// stands for what the one of topic took. Default: the same as topic.
 	To mqtt.Filter `yaml:"to"`
 	// QoS is the highest quality of service that messages go with: 0, 1 or 2.
+	// Default: 1.
 	QoS mqtt.QoS `yaml:"qos" check:"max=2"`
 }
 
@@ -79,6 +80,7 @@ type In struct {
 	// the same as topic.
 	To mqtt.Filter `yaml:"to"`
 	// QoS is the highest quality of service that messages come with: 0, 1 or 2.
+	// Default: 1.
 	QoS mqtt.QoS `yaml:"qos" check:"max=2"`
 }
 

@@ -367,7 +367,6 @@ func (p *proxy) copy(to, from net.Conn) {
 	}
 }
 
-
 // startCloudWithACL is a cloud with more lines and access rules that deny
 // site/device/secret/#.
 func startCloudWithACL(t *testing.T, lines []string) *cloud {

@@ -37,7 +37,7 @@ func write(file string, generate func(gen.Section, *gen.Source) ([]byte, error))
 // root is the whole file: the sections of the gateway, and for each driver the
 // keys that it adds to them.
 func root() gen.Section {
-	file, bus, device, point := gateway.Sections()
+	file, bus, device, point, upstream := gateway.Sections()
 	var buses, devices, points []gen.Choice
 	for _, d := range all.Drivers {
 		settings := d.New()
@@ -55,6 +55,7 @@ func root() gen.Section {
 			{Key: "devices", Title: "A device", Doc: deviceDoc, Structs: []any{device}, Choices: devices, Sections: []gen.Section{
 				{Key: "points", Title: "A point", Doc: pointDoc, Structs: []any{point}, Choices: points},
 			}},
+			{Key: "upstreams", Title: "An upstream", Doc: upstreamDoc, Structs: []any{upstream}},
 		},
 	}
 }
@@ -71,3 +72,8 @@ const deviceDoc = "A device is known by its id: its topics are `device/<id>/...`
 
 const pointDoc = "A point is one quantity of a device: where it stands on the bus, and what becomes of it. Its topic is `device/<id>/<point>`. " +
 	"The names `status`, `info`, `state`, `health`, `event`, `set`, `get`, `reply` and `shadow` are taken.\n"
+
+const upstreamDoc = "An upstream is a broker elsewhere that speaks MQTT 5. What `out` takes goes there, what `in` takes comes from there. While it is away " +
+	"messages wait, within `backlog`, in memory: a restart of the gateway loses them. When it is back, who is online and the newest value of each " +
+	"topic go first, and behind them what waited, with its time in the user property `ts`, marked with `replay` and never retained. " +
+	"The gateway publishes `upstream_<name>_connected`, `_produced`, `_delivered`, `_backlog` and `_dropped` as points of its own.\n"
