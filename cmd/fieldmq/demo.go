@@ -39,8 +39,9 @@ func demoCommand() *cobra.Command {
 		Short: "Run the gateway on simulated devices; needs nothing",
 		Long: `Demo simulates an energy meter and a boiler on one Modbus RTU bus, a PLC on Modbus
 TCP, a scale that sends lines of text, and a GPIO chip. The gateway reads them
-with its real drivers over real ports, and serves them from its broker, on this
-machine only. Nothing is written outside a temporary folder.
+with its real drivers over real ports, serves them from its broker, and bridges
+that to a second broker that plays the cloud, on this machine only. Nothing is
+written outside a temporary folder.
 
 On a terminal it shows the devices as a table, and keys break them; elsewhere it
 prints each message as a line. Faults can also be given with --fault, or be
@@ -87,7 +88,12 @@ func demo(ctx context.Context, f demoFlags, out, errs io.Writer) error {
 			return usage("--fault %q: %v", text, err)
 		}
 	}
-	config, err := demoConfig(p)
+	up, err := openCloud(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer up.ln.Close()
+	config, err := demoConfig(p, up.url())
 	if err != nil {
 		return err
 	}
@@ -100,7 +106,7 @@ func demo(ctx context.Context, f demoFlags, out, errs io.Writer) error {
 		ctx, cancel = context.WithTimeout(ctx, f.span)
 		defer cancel()
 	}
-	return play(ctx, p, g, newShow(f, out, errs, g, notes))
+	return play(ctx, p, up, g, newShow(f, out, errs, g, up.ln.Addr(), notes))
 }
 
 // variable is a place in the demo's configuration that the demo itself fills
@@ -120,11 +126,12 @@ func keep(file string, errs io.Writer) error {
 	return nil
 }
 
-// demoConfig is the demo's site with the ports of the plant.
-func demoConfig(p *plant.Plant) (*gateway.Config, error) {
+// demoConfig is the demo's site with the ports of the plant and the cloud.
+func demoConfig(p *plant.Plant, cloud string) (*gateway.Config, error) {
 	ports := map[string]string{
 		"PANEL": p.Port(plant.DemoRTU), "PLC": p.Port(plant.DemoTCP),
 		"SCALE": p.Port(plant.DemoSerial), "CHIP": p.Port(plant.DemoGPIO),
+		"CLOUD": cloud,
 	}
 	return gateway.Read("demo.yaml", []byte(demoYAML), func(name string) (string, bool) {
 		value, ok := ports[name]
@@ -146,13 +153,14 @@ func openDemo(ctx context.Context, config *gateway.Config, log *slog.Logger) (*g
 	return g, notes, err
 }
 
-// play runs the plant, the gateway and the show until ctx ends.
-func play(ctx context.Context, p *plant.Plant, g *gateway.Gateway, s *show) error {
-	// The devices answer until the gateway has said goodbye.
+// play runs the plant, the cloud, the gateway and the show until ctx ends.
+func play(ctx context.Context, p *plant.Plant, up *cloud, g *gateway.Gateway, s *show) error {
+	// The devices and the cloud answer until the gateway has said goodbye.
 	field, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, field := errgroup.WithContext(field)
 	group.Go(func() error { return p.Run(field) })
+	group.Go(func() error { return up.run(field) })
 	group.Go(func() error {
 		for m := range g.Server().Subscribe(field, faultTopic) {
 			s.note(fault(p, string(m.Payload)))

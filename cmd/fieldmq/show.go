@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -25,6 +26,7 @@ type show struct {
 	json      bool
 	terminal  *os.File // nil: lines
 	gateway   *gateway.Gateway
+	cloud     net.Addr // of the broker upstream
 	began     time.Time
 
 	mu       sync.Mutex
@@ -33,8 +35,8 @@ type show struct {
 	messages int
 }
 
-func newShow(f demoFlags, out, errs io.Writer, g *gateway.Gateway, notes []string) *show {
-	s := &show{out: out, errs: errs, json: f.json, gateway: g, began: time.Now(), notes: notes}
+func newShow(f demoFlags, out, errs io.Writer, g *gateway.Gateway, cloud net.Addr, notes []string) *show {
+	s := &show{out: out, errs: errs, json: f.json, gateway: g, cloud: cloud, began: time.Now(), notes: notes}
 	if file, ok := out.(*os.File); ok && !f.json && term.IsTerminal(int(file.Fd())) {
 		s.terminal = file
 	}
@@ -105,7 +107,8 @@ func (s *show) directions() []string {
 		}
 		lines = append(lines, "browser  "+text)
 	}
-	return lines
+	host, port, _ := net.SplitHostPort(s.cloud.String())
+	return append(lines, fmt.Sprintf("cloud    mosquitto_sub -h %s -p %s -v -t 'demo/#'", host, port))
 }
 
 // breakable are the simulated devices by the keys that break them.
