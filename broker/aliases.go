@@ -68,17 +68,17 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 	return published
 }
 
-// repeat sends again what was in flight when the last connection ended. It
-// fails if the line is full. The session's lock is held. [MQTT-3.3.1-1]
-func (c *conn) repeat(f *flight, now time.Time) bool {
+// repeat sends again what was in flight when the last connection ended. The
+// session's lock is held. [MQTT-3.3.1-1]
+func (c *conn) repeat(f *flight, now time.Time) outcome {
 	if f.released {
 		c.line.append(packet.AppendAck(nil, c.version, packet.PUBREL, f.id, packet.Success))
-		return true
+		return published
 	}
 	out := packet.Outgoing{
 		Message: &f.message.Message, Dup: true, QoS: f.qos, Retain: f.retain, ID: f.id,
 		Expiry: f.message.left(now), SubscriptionIDs: f.ids,
 	}
 	var mine bool
-	return c.publish(&out, &mine) != lineWasFull
+	return c.publish(&out, &mine)
 }

@@ -63,6 +63,9 @@ func (c *conn) enter(p *packet.Connect) error {
 	}
 	c.peer.ClientID = p.ClientID
 	c.agree(p, &ack.Properties)
+	if size := len(ack.Append(nil, c.version)); size > c.maxPacket { // all short answers are shorter [MQTT-3.1.2-24]
+		return packet.Errorf(packet.TooLarge, "CONNACK of %d bytes, but the client takes %d", size, c.maxPacket)
+	}
 	e := entry{
 		id: p.ClientID, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
 		greet: func(s *session, present bool) {
@@ -134,6 +137,9 @@ func (s *Server) sessionExpiry(asked uint32) time.Duration {
 
 func seconds(n uint32) time.Duration { return time.Duration(n) * time.Second }
 
+// refusalSize is the length in bytes of a CONNACK without properties.
+const refusalSize = 5
+
 // refuse answers a CONNECT that failed, where its version has an answer.
 // [MQTT-3.1.4-1] [MQTT-3.2.2-7]
 func (c *conn) refuse(p *packet.Connect, err error) error {
@@ -146,7 +152,7 @@ func (c *conn) refuse(p *packet.Connect, err error) error {
 	if v > packet.V5 { // a client of the future reads the newest that there is
 		v = packet.V5
 	}
-	if v != 0 {
+	if v != 0 && p.Properties.NumberOr(packet.MaximumPacketSize, packet.MaxPacket) >= refusalSize { // [MQTT-3.1.2-24]
 		c.answer(func(buf []byte) []byte { return ack.Append(buf, v) })
 	}
 	c.log.Info("client refused", "client", p.ClientID, "user", p.User, "reason", fault)

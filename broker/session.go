@@ -236,10 +236,18 @@ func (s *session) resend(c *conn, now time.Time) (done bool) {
 	in := &s.inflight
 	for in.unsent > 0 {
 		i := in.len() - in.unsent
-		if i >= c.quota || !c.repeat(in.at(i), now) {
+		if i >= c.quota {
 			return false
 		}
-		in.unsent--
+		switch c.repeat(in.at(i), now) {
+		case lineWasFull:
+			return false
+		case tooLarge: // for this connection, though not for the last one
+			s.server.figures.Dropped.Add(1)
+			s.settle(i)
+		case published:
+			in.unsent--
+		}
 	}
 	return true
 }

@@ -78,13 +78,12 @@ func (c *conn) subscribe(f packet.Frame) error {
 	for i := range p.Subscriptions {
 		sub := &p.Subscriptions[i]
 		share, _ := sub.Filter.Split()
-		if share != "" && sub.NoLocal { // [MQTT-3.8.3-4]
-			return packet.Errorf(packet.ProtocolError, "no local on a shared subscription")
-		}
 		reasons[i], wanted[i] = c.accept(sub, share != "")
 	}
 	// SUBACK goes first, although the standard does not ask for it.
-	c.answer(func(buf []byte) []byte { return packet.AppendSuback(buf, c.version, packet.SUBACK, p.ID, reasons) })
+	if err := c.answerFilters(packet.SUBACK, p.ID, reasons); err != nil {
+		return err
+	}
 	for i := range p.Subscriptions {
 		if !reasons[i].Failed() {
 			sub := &p.Subscriptions[i]
@@ -160,7 +159,18 @@ func (c *conn) unsubscribe(f packet.Frame) error {
 	for i, filter := range p.Filters {
 		reasons[i] = c.session.unsubscribe(c, filter)
 	}
-	c.answer(func(buf []byte) []byte { return packet.AppendSuback(buf, c.version, packet.UNSUBACK, p.ID, reasons) })
+	return c.answerFilters(packet.UNSUBACK, p.ID, reasons)
+}
+
+// answerFilters sends SUBACK or UNSUBACK. It fails if the client takes no packet
+// as long as that. [MQTT-3.1.2-24]
+func (c *conn) answerFilters(t packet.Type, id uint16, reasons []packet.Reason) error {
+	before := len(c.answers)
+	c.answer(func(buf []byte) []byte { return packet.AppendSuback(buf, c.version, t, id, reasons) })
+	if size := len(c.answers) - before; size > c.maxPacket {
+		c.answers = c.answers[:before]
+		return packet.Errorf(packet.TooLarge, "%v of %d bytes, but the client takes %d", t, size, c.maxPacket)
+	}
 	return nil
 }
 

@@ -1,5 +1,14 @@
 package packet
 
+import "strings"
+
+// leaveReasons are the reason codes of DISCONNECT, authReasons those of AUTH.
+// [MQTT-3.14.2-1] [MQTT-3.15.2-1]
+const (
+	leaveReasons = "\x00\x04\x80\x81\x82\x83\x87\x89\x8b\x8d\x8e\x8f\x90\x93\x94\x95\x96\x97\x98\x99\x9a\x9b\x9c\x9d\x9e\x9f\xa0\xa1\xa2"
+	authReasons  = "\x00\x18\x19"
+)
+
 // Disconnect is a DISCONNECT or an AUTH packet.
 type Disconnect struct {
 	Reason     Reason
@@ -18,7 +27,11 @@ func (p *Disconnect) Decode(v Version, f Frame) error {
 		return c.end()
 	}
 	p.Reason = Reason(c.byte())
-	if _, known := reasonTexts[p.Reason]; !known { // [MQTT-3.14.2-1]
+	reasons := leaveReasons
+	if f.Type() == AUTH {
+		reasons = authReasons
+	}
+	if strings.IndexByte(reasons, byte(p.Reason)) < 0 {
 		return protocol("%v with reason code 0x%02X", f.Type(), byte(p.Reason))
 	}
 	if len(c.b) > 0 {

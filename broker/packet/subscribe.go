@@ -78,6 +78,9 @@ func (s *Subscription) setOptions(c *cursor, v Version) {
 	s.NoLocal = o&4 != 0
 	s.RetainAsPublished = o&8 != 0
 	s.Retain = RetainHandling(o >> 4 & 3)
+	if share, _ := s.Filter.Split(); share != "" && s.NoLocal { // [MQTT-3.8.3-4]
+		c.fail(protocol("no local on a shared subscription"))
+	}
 }
 
 func (s *Subscription) options() byte {
