@@ -21,7 +21,8 @@ type Peer struct {
 }
 
 // Access decides who may do what. Its methods are called from many goroutines,
-// MayPublish for each message.
+// MayPublish for each message. Connect may take its time; the others do not wait
+// for anything.
 type Access interface {
 	// Connect lets a client in, with packet.Success, or says why not. It may
 	// correct the user. A nil password was not sent.

@@ -67,13 +67,14 @@ func (c *conn) enter(p *packet.Connect) error {
 		return packet.Errorf(packet.TooLarge, "CONNACK of %d bytes, but the client takes %d", size, c.maxPacket)
 	}
 	e := entry{
-		id: p.ClientID, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
+		id: p.ClientID, user: c.peer.User, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
 		greet: func(s *session, present bool) {
 			ack.SessionPresent = present // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
 			c.line.append(ack.Append(nil, c.version))
 			c.session = s
 			c.greeted.Store(true)
 			s.conn = c
+			s.review(&c.peer)
 			s.inflight.rewind()
 		},
 	}

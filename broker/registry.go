@@ -10,6 +10,7 @@ import (
 // entry is a client at the door.
 type entry struct {
 	id     string
+	user   string
 	inner  bool // from this process
 	clean  bool
 	expiry time.Duration
@@ -38,8 +39,8 @@ func (s *Server) enterWith(k *courier, e *entry) (*session, error) {
 	if !present {
 		old = s.create(e.id, e.inner, e.expiry > 0)
 	}
-	old.holder, old.expiry, old.will = e.holder, e.expiry, e.will
-	s.note(Entered{ClientID: e.id, New: !present, Inner: e.inner, Expiry: e.expiry, Will: e.will})
+	old.holder, old.user, old.expiry, old.will = e.holder, e.user, e.expiry, e.will
+	s.note(Entered{ClientID: e.id, User: e.user, New: !present, Inner: e.inner, Expiry: e.expiry, Will: e.will})
 	if !e.inner {
 		s.connected++
 	}
@@ -61,6 +62,8 @@ func (s *Server) admit(old *session, e *entry) error {
 		return nil
 	case old != nil && old.inner && old.holder != nil:
 		return packet.Errorf(packet.ClientIDInvalid, "client identifier of the gateway itself")
+	case old != nil && old.holder != nil && old.foreign(e.user):
+		return packet.Errorf(packet.NotAuthorized, "client identifier of another user")
 	case s.connected >= s.cfg.MaxConnections:
 		return packet.Errorf(packet.QuotaExceeded, "%d clients are connected", s.connected)
 	case old == nil && len(s.sessions) >= s.cfg.MaxSessions:
@@ -71,7 +74,7 @@ func (s *Server) admit(old *session, e *entry) error {
 
 // reuse clears a session for its next connection and says whether it goes on.
 func (s *Server) reuse(k *courier, old *session, e *entry) bool {
-	ends := e.clean || e.inner != old.inner || old.holder != nil && old.expiry == 0
+	ends := e.clean || e.inner != old.inner || old.foreign(e.user) || old.holder != nil && old.expiry == 0
 	if old.holder != nil {
 		s.part(old)
 		if old.will != nil && old.will.Delay == 0 { // a delay has the new connection in time [MQTT-3.1.3-9]

@@ -122,7 +122,7 @@ func (r *restorer) enter(e *Entered) {
 		held = s.create(e.ClientID, e.Inner, e.Expiry > 0)
 		r.order = append(r.order, held)
 	}
-	held.holder, held.expiry, held.will = crashed{}, e.Expiry, e.Will
+	held.holder, held.user, held.expiry, held.will = crashed{}, e.User, e.Expiry, e.Will
 }
 
 func (r *restorer) queue(e *Queued) {

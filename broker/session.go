@@ -21,6 +21,7 @@ type session struct {
 
 	// The server's lock guards these.
 	holder holder // who is connected; nil: the client is away
+	user   string // whose it is; empty: nobody's
 	expiry time.Duration
 	will   *packet.Will
 	expire timer     // the session's end

@@ -37,6 +37,7 @@ type (
 	// whatever there was under its id is over.
 	Entered struct {
 		ClientID string
+		User     string // whose session it is; empty: nobody's
 		New      bool
 		Inner    bool // of this process
 		Expiry   time.Duration
