@@ -135,7 +135,7 @@ func TestStrangersStayOutsideWhereAnonymousIsOff(t *testing.T) {
 	}
 }
 
-func TestNewConnectionTakesTheSessionOver(t *testing.T) { // [MQTT-3.1.4-3] [MQTT-3.14.4-1] [MQTT-3.14.4-2] [MQTT-4.13.2-1]
+func TestNewConnectionTakesTheSessionOver(t *testing.T) { // [MQTT-3.1.4-3] [MQTT-3.14.2-2] [MQTT-3.14.4-1] [MQTT-3.14.4-2] [MQTT-4.13.2-1]
 	for name, v := range both {
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())

@@ -261,6 +261,9 @@ func (c *client) disconnected(want packet.Reason) {
 		if err := p.Decode(c.version, c.next(packet.DISCONNECT)); err != nil || p.Reason != want {
 			c.Fatalf("DISCONNECT with %v, %v, want %v", p.Reason, err, want)
 		}
+		if p.Properties.Has(packet.SessionExpiry) { // [MQTT-3.14.2-2]
+			c.Fatal("DISCONNECT with a session expiry")
+		}
 	}
 	c.closed()
 }
