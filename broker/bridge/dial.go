@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -45,7 +48,11 @@ func (c *Config) dial(ctx context.Context) (net.Conn, error) {
 	if !secure {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}
-	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
+	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		err = fmt.Errorf("%w: %w", errNoTLS, err)
+	}
+	return conn, err
 }
 
 // tls is what the server must show, and what it is shown.

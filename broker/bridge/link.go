@@ -131,10 +131,10 @@ func (l *link) notConnected(ack *paho.Connack, err error) error {
 		return &refusal{"CONNACK", packet.UnsupportedVersion, ""}
 	case ack != nil && ack.ReasonCode >= 0x80:
 		return &refusal{"CONNACK", packet.Reason(ack.ReasonCode), ack.Properties.ReasonString}
-	case l.conn.reason() != nil && !errors.Is(err, context.DeadlineExceeded):
-		return errors.Join(errHandshake, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", errHandshake, err)
 }
 
 // carry sends and subscribes until the connection is lost, or ctx ends and

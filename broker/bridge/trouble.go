@@ -48,6 +48,9 @@ var advice = map[packet.Reason]string{
 	packet.TooLarge:           "a packet was too large for the broker",
 }
 
+// errNoTLS: the connection ended in the TLS handshake without a word.
+var errNoTLS = errors.New("closed in the TLS handshake")
+
 // errHandshake: the connection ended before CONNACK.
 var errHandshake = errors.New("closed in answer to CONNECT")
 
@@ -111,7 +114,7 @@ func explainTLS(err error) string {
 		return "the broker does not accept our certificate: " + alert
 	case alert != "":
 		return "the broker ends the TLS handshake: " + alert
-	case strings.Contains(err.Error(), "does not look like a TLS handshake"):
+	case errors.Is(err, errNoTLS), strings.Contains(err.Error(), "does not look like a TLS handshake"):
 		return "the broker does not speak TLS on this port; write mqtt:// or ws://, or another port"
 	}
 	return ""
