@@ -34,14 +34,6 @@ type General struct {
 	Every configs.Duration `yaml:"every" check:"min=1s"`
 }
 
-// Broker are the keys of the section broker.
-type Broker struct {
-	// Listen are the addresses that the broker serves.
-	Listen []Listener `yaml:"listen"`
-	// Config are its limits.
-	broker.Config `yaml:",inline"`
-}
-
 // Bus is one bus with the devices on it.
 type Bus struct {
 	Name     string

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,41 +22,26 @@ import (
 
 // Gateway is a site at work.
 type Gateway struct {
-	config    *Config
-	log       *slog.Logger
-	server    *broker.Server
-	listeners []net.Listener // one for each of config.Broker.Listen
-	figures   *figures
-	bridges   []*bridge.Bridge // one for each of config.Upstreams
-	buses     []Bus            // those of the site, and the gateway itself as one more
+	config  *Config
+	log     *slog.Logger
+	service *Service
+	server  *broker.Server // of the service
+	figures *figures
+	bridges []*bridge.Bridge // one for each of config.Upstreams
+	buses   []Bus            // those of the site, and the gateway itself as one more
 }
 
 // Open makes a gateway ready: it takes the ports that the broker listens on,
 // so that a port in use is known before anything else starts. Run closes them.
 func Open(ctx context.Context, config *Config, log *slog.Logger) (*Gateway, error) {
-	g := &Gateway{
-		config:  config,
-		log:     log,
-		server:  broker.New(config.Broker.Config, log.With("part", "broker")),
-		figures: newFigures(),
+	service, err := OpenBroker(ctx, &config.Broker, log)
+	if err != nil {
+		return nil, err
 	}
+	g := &Gateway{config: config, log: log, service: service, server: service.Server(), figures: newFigures()}
 	g.openBridges()
 	g.buses = append([]Bus{g.figures.bus(config)}, config.Buses...)
-	for i := range config.Broker.Listen {
-		ln, err := config.Broker.Listen[i].open(ctx)
-		if err != nil {
-			g.closeListeners()
-			return nil, err
-		}
-		g.listeners = append(g.listeners, ln)
-	}
 	return g, nil
-}
-
-func (g *Gateway) closeListeners() {
-	for _, ln := range g.listeners {
-		ln.Close()
-	}
 }
 
 // Server is the gateway's broker, for those in the same process who want to
@@ -65,13 +49,11 @@ func (g *Gateway) closeListeners() {
 func (g *Gateway) Server() *broker.Server { return g.server }
 
 // URLs are where the broker is reached, in the order of the configuration.
-func (g *Gateway) URLs() []string {
-	urls := make([]string, len(g.listeners))
-	for i, ln := range g.listeners {
-		urls[i] = g.config.Broker.Listen[i].at(ln.Addr())
-	}
-	return urls
-}
+func (g *Gateway) URLs() []string { return g.service.URLs() }
+
+// Reload takes the users, rules and certificates of a configuration that was
+// read again; see Service.Reload. All else stays as it is.
+func (g *Gateway) Reload(config *Config) { g.service.Reload(&config.Broker) }
 
 // Run serves and polls until ctx ends or something fails that cannot be tried
 // again. It returns when all it started has ended: first the buses, then the
@@ -82,13 +64,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer stop()
 	brokers, serving := errgroup.WithContext(serving)
 	if err := g.announce(serving); err != nil {
-		g.closeListeners()
+		g.service.close()
 		return err
 	}
-	brokers.Go(func() error { return g.server.Run(serving) })
-	for i, ln := range g.listeners {
-		brokers.Go(func() error { return g.config.Broker.Listen[i].serve(serving, g.server, ln) })
-	}
+	brokers.Go(func() error { return g.service.Run(serving) })
 	field, cancel := context.WithCancel(ctx)
 	defer cancel()
 	context.AfterFunc(serving, cancel) // a listener that fails ends all

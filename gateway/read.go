@@ -165,6 +165,7 @@ func (r *reader) site() {
 	if r.config.Broker.Listen == nil {
 		r.config.Broker.Listen = defaultListeners()
 	}
+	r.config.Broker.resolve(r.dir)
 	for _, section := range s.Buses {
 		r.bus(section)
 	}

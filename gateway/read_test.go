@@ -168,7 +168,7 @@ func TestFaultsOfASite(t *testing.T) {
 		{"finds registers that overlap", head + "devices:\n  d: {bus: b, unit: 1, points: {x: {holding: 1, type: uint32}, y: {holding: 2}}}\n", `devices.d.points.y`},
 		{"finds a line used twice", head + "devices:\n  d: {bus: g, points: {x: {line: GPIO1}, y: {line: GPIO1}}}\n", `devices.d.points.y`},
 		{"refuses an address without a protocol", "broker: {listen: [{url: \"127.0.0.1:1883\"}]}\n", `broker.listen[0].url`},
-		{"refuses a protocol it does not speak", "broker: {listen: [{url: \"http://127.0.0.1:1883\"}]}\n", `neither mqtt:// nor ws://`},
+		{"refuses a protocol it does not speak", "broker: {listen: [{url: \"http://127.0.0.1:1883\"}]}\n", `none of mqtt://, mqtts://, ws://, wss:// and unix://`},
 		{"refuses an id that is no topic level", "gateway: {id: \"a/b\"}\n", `gateway.id`},
 		{"refuses a poll without a unit of time", head + "devices:\n  d: {bus: b, unit: 1, every: 5, points: {x: {holding: 1}}}\n", `site.yaml:6:31: devices.d.every: 5 has no unit; write 5s`},
 		{"wants a unit id on RTU", head + "devices:\n  d: {bus: b, points: {x: {holding: 1}}}\n", `devices.d`},

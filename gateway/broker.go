@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+
+	"fieldmq/broker"
+	"fieldmq/broker/access"
+	"fieldmq/configs"
+)
+
+// Broker are the keys of the section broker.
+type Broker struct {
+	// Listen are the addresses that the broker serves.
+	Listen []Listener `yaml:"listen"`
+	// Users is the file with users and the hashes of their passwords, as
+	// `fieldmq passwd` and mosquitto_passwd write it; relative to this file. Read
+	// again when it changes: those whose password is another one then are cut.
+	// Without it only anonymous clients and those with certificates come in.
+	Users string `yaml:"users"`
+	// Access are rules of who may do what. The first rule whose user, client and
+	// cert fit a client is the one that counts for it, and the others do not; who
+	// fits none may do nothing. Default: who is let in may do all, but for topics
+	// that begin with $, which only clients on this machine may have. SIGHUP
+	// reads them again.
+	Access access.Rules `yaml:"access"`
+	// Config are its limits.
+	broker.Config `yaml:",inline"`
+}
+
+// Validate finds listeners that let nobody in, and rules that nobody fits.
+func (b *Broker) Validate() error {
+	var faults []error
+	named := b.Users != ""
+	for i := range b.Listen {
+		l := &b.Listen[i]
+		named = named || l.CertUser
+		if b.Users == "" && !l.CertUser && l.shut() {
+			faults = append(faults, configs.Bad(fmt.Sprintf("listen[%d]", i),
+				"%s lets nobody in: name a file of users under broker.users (`fieldmq passwd` makes it), or set anonymous: true to let everybody in", l.URL))
+		}
+	}
+	for i := range b.Access {
+		if user := b.Access[i].User; user != nil && *user != "" && !named {
+			faults = append(faults, configs.Bad(fmt.Sprintf("access[%d].user", i),
+				"no client has a user: name a file of users under broker.users, or set cert_user for a listener"))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// resolve makes the names of files relative to a folder.
+func (b *Broker) resolve(dir string) {
+	b.Users = inDir(dir, b.Users)
+	for i := range b.Listen {
+		b.Listen[i].resolve(dir)
+	}
+}
