@@ -39,11 +39,15 @@ func (q *queue) next(now time.Time) (f flight, wait time.Duration) {
 
 // repeat is the next of those that were under way when the last connection
 // ended. The window holds them all, or the server shrank it and takes them
-// nevertheless.
+// nevertheless. What is news no more could set back a state that arrived, and
+// goes as history.
 func (q *queue) repeat(now time.Time) flight {
 	f := q.resend[0]
 	q.resend = q.resend[1:]
 	f.sent = now
+	if f.retain && !q.newest(f.entry) {
+		f.retain, f.replay = false, true
+	}
 	return *f
 }
 
