@@ -38,6 +38,14 @@ type Config struct {
 	// MaxTopicAliases is how many topics may be shortened to a number on one
 	// connection, in each direction.
 	MaxTopicAliases int `yaml:"max_topic_aliases"`
+	// Shared is how the messages of a shared subscription, $share/<name>/<filter>,
+	// fall to its members: to each in turn (round-robin), by chance (random), to
+	// one until it is offline (sticky), to one for what a client publishes
+	// (hash-client) or for a topic (hash-topic).
+	Shared Sharing `yaml:"shared"`
+	// CheckPayload refuses messages that say to be text, with the payload format
+	// indicator, and are not UTF-8.
+	CheckPayload bool `yaml:"check_payload"`
 	// MaxSessionExpiry is how long the session of a client that is away is kept
 	// at most, also where a client asks for ever.
 	MaxSessionExpiry configs.Duration `yaml:"max_session_expiry"`

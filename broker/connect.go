@@ -44,6 +44,9 @@ func (c *conn) admit(p *packet.Connect) error {
 	if r := c.server.Access.Connect(&c.peer, p.Password); r != packet.Success {
 		return packet.Errorf(r, "user %.40q", p.User)
 	}
+	if w := p.Will; w != nil && c.server.lies(&w.Message) {
+		return packet.Errorf(packet.PayloadInvalid, "will of %d bytes", len(w.Message.Payload))
+	}
 	if w := p.Will; w != nil && (reserved(w.Message.Topic) || !c.server.Access.MayPublish(&c.peer, w.Message.Topic)) {
 		return packet.Errorf(packet.NotAuthorized, "will on %.80q", w.Message.Topic)
 	}

@@ -66,7 +66,11 @@ func (k *courier) deliver(now time.Time) bool {
 	if len(k.targets) == 0 {
 		return false
 	}
-	k.number = k.server.noteQueued(&k.pub, k.targets)
+	number, err := k.server.noteQueued(&k.pub, k.targets)
+	if err != nil {
+		k.refused = err
+	}
+	k.number = number
 	for i := range k.targets {
 		t := &k.targets[i]
 		t.session.offer(k, t.how, t.share, now)
@@ -115,6 +119,7 @@ func (s *Server) withCourier(do func(*courier)) {
 	defer s.couriers.Put(k)
 	do(k)
 	k.flush()
+	k.refused = nil // who wants to know has asked
 	k.crowded = nil // who has no connection to read from waits for nobody
 	k.pub.begin(mqtt.Message{}, time.Time{})
 }

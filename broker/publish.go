@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"unicode/utf8"
+
 	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
 )
@@ -29,7 +31,11 @@ func (c *conn) receive(f packet.Frame) error {
 			return nil
 		}
 	}
-	c.acknowledgePublish(p, c.publishAs(p, topic))
+	r := c.publishAs(p, topic)
+	if r == packet.PayloadInvalid && p.QoS == mqtt.AtMostOnce { // no acknowledgement can tell
+		return packet.Errorf(r, "payload of %d bytes", len(p.Payload))
+	}
+	c.acknowledgePublish(p, r)
 	return nil
 }
 
@@ -65,10 +71,19 @@ func (c *conn) publishAs(p *packet.Publish, topic []byte) packet.Reason {
 	}
 	m := mqtt.Message{Topic: name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain}
 	p.Describe(&m)
+	if c.server.lies(&m) {
+		return packet.PayloadInvalid
+	}
 	if !c.courier.carry(m, c.session, c.now) {
 		return packet.NoMatching
 	}
 	return packet.Success
+}
+
+// lies says whether a message is to be refused because it says to be text and
+// is not. [MQTT-3.3.2.3.2]
+func (s *Server) lies(m *mqtt.Message) bool {
+	return s.cfg.CheckPayload && m.UTF8 && !utf8.Valid(m.Payload)
 }
 
 // acknowledgePublish answers a message of QoS 1 or 2. [MQTT-4.3.2-4]

@@ -12,7 +12,7 @@ import (
 type Group[S comparable] struct {
 	Filter  mqtt.Filter // "$share/<name>/<filter>"
 	Members []Member[S]
-	turn    *atomic.Uint32
+	turn    *atomic.Uint32 // counts, or is the index of who stays
 }
 
 // Member is one subscriber of a group.
@@ -21,17 +21,33 @@ type Member[S comparable] struct {
 	Options    Options
 }
 
-// Next goes round the members and returns the first that suits; if none does,
-// the one whose turn it was. [MQTT-4.8.2]
-func (g *Group[S]) Next(suits func(S) bool) *Member[S] {
-	first := int(g.turn.Add(1)-1) % len(g.Members)
-	for i := range g.Members {
-		m := &g.Members[(first+i)%len(g.Members)]
-		if suits(m.Subscriber) {
-			return m
+// Turn counts the calls of it, for From to go round.
+func (g *Group[S]) Turn() uint32 { return g.turn.Add(1) - 1 }
+
+// From goes round the members and returns the first that suits, beginning with
+// the number start modulo their number; if none suits, that one. [MQTT-4.8.2]
+func (g *Group[S]) From(start uint32, suits func(S) bool) *Member[S] {
+	return &g.Members[g.from(start, suits)]
+}
+
+// Stay returns the member that it returned before if it suits, or the next that
+// does. A group is asked for either Turn or Stay.
+func (g *Group[S]) Stay(suits func(S) bool) *Member[S] {
+	last := g.turn.Load()
+	i := g.from(last, suits)
+	g.turn.CompareAndSwap(last, uint32(i))
+	return &g.Members[i]
+}
+
+func (g *Group[S]) from(start uint32, suits func(S) bool) int {
+	n := uint32(len(g.Members))
+	for i := range n {
+		at := (start%n + i) % n
+		if suits(g.Members[at].Subscriber) {
+			return int(at)
 		}
 	}
-	return &g.Members[first]
+	return int(start % n)
 }
 
 func (g *Group[S]) with(s S, o Options) (_ *Group[S], isNew bool) {
@@ -47,6 +63,12 @@ func (g *Group[S]) with(s S, o Options) (_ *Group[S], isNew bool) {
 }
 
 func (g *Group[S]) without(s S) (_ *Group[S], found bool) {
-	members := slices.DeleteFunc(slices.Clone(g.Members), func(m Member[S]) bool { return m.Subscriber == s })
-	return &Group[S]{g.Filter, members, g.turn}, len(members) < len(g.Members)
+	i := slices.IndexFunc(g.Members, func(m Member[S]) bool { return m.Subscriber == s })
+	if i < 0 {
+		return g, false
+	}
+	if last := g.turn.Load(); uint32(i) < last { // those behind it move up
+		g.turn.CompareAndSwap(last, last-1)
+	}
+	return &Group[S]{g.Filter, slices.Delete(slices.Clone(g.Members), i, i+1), g.turn}, true
 }

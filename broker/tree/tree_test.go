@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -161,16 +162,39 @@ func TestGroupsGoRound(t *testing.T) { // [MQTT-4.8.2]
 	count := map[string]int{}
 	for range 30 {
 		g := tree.Match([]byte("t/1")).Groups[0]
-		count[g.Next(func(s string) bool { return true }).Subscriber]++
+		count[g.From(g.Turn(), anyone).Subscriber]++
 	}
 	if want := map[string]int{"a": 10, "b": 10, "c": 10}; !reflect.DeepEqual(count, want) {
 		t.Errorf("got %v", count)
 	}
 	for range 3 {
-		if got := groups[0].Next(func(s string) bool { return s == "b" }).Subscriber; got != "b" {
+		if got := groups[0].From(groups[0].Turn(), func(s string) bool { return s == "b" }).Subscriber; got != "b" {
 			t.Errorf("got %q, which does not suit", got)
 		}
-		groups[0].Next(func(string) bool { return false }) // nobody suits: it returns all the same
+		groups[0].From(groups[0].Turn(), func(string) bool { return false }) // nobody suits: it returns all the same
+	}
+	groups[0].From(math.MaxUint32, anyone) // where int has 32 bits too
+}
+
+func anyone(string) bool { return true }
+
+func TestGroupStaysWithAMember(t *testing.T) {
+	tree := New[string]()
+	for _, s := range []string{"a", "b", "c", "d"} {
+		tree.Subscribe(s, "$share/g/t", Options{})
+	}
+	stay := func(but string) string {
+		return tree.Match([]byte("t")).Groups[0].Stay(func(s string) bool { return s != but }).Subscriber
+	}
+	for _, step := range []struct {
+		leaves, offline, want string
+	}{{"", "", "a"}, {"", "a", "b"}, {"", "", "b"}, {"a", "", "b"}, {"c", "", "b"}, {"b", "", "d"}, {"", "", "d"}} {
+		if step.leaves != "" {
+			tree.Unsubscribe(step.leaves, "$share/g/t")
+		}
+		if got := stay(step.offline); got != step.want {
+			t.Errorf("%+v: got %s", step, got)
+		}
 	}
 }
 
