@@ -50,14 +50,14 @@ func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken boo
 		}
 	}
 	for _, g := range match.Groups {
-		k.choose(g)
+		k.choose(g, from)
 	}
 	return k.deliver(now)
 }
 
 // choose makes one member of a group a target.
-func (k *courier) choose(g *tree.Group[*session]) {
-	m := g.Next((*session).online)
+func (k *courier) choose(g *tree.Group[*session], from *session) {
+	m := k.server.cfg.Shared.choose(g, k.topic, from)
 	k.targets = append(k.targets, target{m.Subscriber, memberDelivery(&m.Options), g.Filter})
 }
 
@@ -66,11 +66,7 @@ func (k *courier) deliver(now time.Time) bool {
 	if len(k.targets) == 0 {
 		return false
 	}
-	number, err := k.server.noteQueued(&k.pub, k.targets)
-	if err != nil {
-		k.refused = err
-	}
-	k.number = number
+	k.number = k.server.noteQueued(&k.pub, k.targets)
 	for i := range k.targets {
 		t := &k.targets[i]
 		t.session.offer(k, t.how, t.share, now)
@@ -90,7 +86,7 @@ func (k *courier) passOn(d *delivery, now time.Time) {
 	k.topic = append(k.topic[:0], d.message.Topic...)
 	for _, g := range k.server.tree.Match(k.topic).Groups {
 		if g.Filter == d.share {
-			k.choose(g)
+			k.choose(g, nil)
 		}
 	}
 	k.deliver(now)
@@ -119,7 +115,6 @@ func (s *Server) withCourier(do func(*courier)) {
 	defer s.couriers.Put(k)
 	do(k)
 	k.flush()
-	k.refused = nil // who wants to know has asked
 	k.crowded = nil // who has no connection to read from waits for nobody
 	k.pub.begin(mqtt.Message{}, time.Time{})
 }
