@@ -23,7 +23,9 @@ type memory struct {
 
 func (m *memory) Close() error { return nil }
 
-func (m *memory) cost(byte) cost { return cost{max(m.trip, time.Millisecond), 100 * time.Microsecond} }
+func (m *memory) cost(byte) cost {
+	return cost{request: max(m.trip, time.Millisecond), byte: 100 * time.Microsecond}
+}
 
 func (m *memory) ask(ctx context.Context, _ byte, _ time.Duration, requests []*pdu) ([]answer, error) {
 	answers := make([]answer, len(requests))

@@ -55,6 +55,22 @@ func (a *Address) As(t Type, o Order) *Address {
 	return &as
 }
 
+// Shifted is the point as if it stood so many registers further on; there may
+// be no such registers.
+func (a *Address) Shifted(registers int) (shifted *Address, ok bool) {
+	to := a.First() + registers
+	if to < 0 || to+a.Count() > 1<<16 {
+		return nil, false
+	}
+	moved, n := *a, uint16(to)
+	for _, place := range []**uint16{&moved.Coil, &moved.Discrete, &moved.Input, &moved.Holding} {
+		if *place != nil {
+			*place = &n
+		}
+	}
+	return &moved, true
+}
+
 // Types are the types of values that take so many registers, in the order in
 // which they are most often met.
 func Types(registers int) []Type {

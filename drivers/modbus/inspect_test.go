@@ -63,3 +63,16 @@ func TestRegistersReadAsOtherTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestShiftedPointLeavesTheOtherAlone(t *testing.T) {
+	at := point(unitOf(newTCPSettings(), 1), "x", holding(5, Float32)).At.(*Address)
+	next, ok := at.Shifted(1)
+	if !ok || next.First() != 6 || at.First() != 5 || next.Table() != Holding {
+		t.Errorf("%v, %v, from %v", next, ok, at)
+	}
+	for _, beyond := range []int{-6, 65530} {
+		if next, ok := at.Shifted(beyond); ok {
+			t.Errorf("%v is no place", next)
+		}
+	}
+}

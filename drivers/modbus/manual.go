@@ -16,10 +16,10 @@ func (t Table) Manual(n int) string {
 	return fmt.Sprintf("%s%04d", digit, n+1)
 }
 
-// Bytes are the lengths of a read's PDUs, without their frames.
+// Bytes are the lengths of the frames of a read and its answer on the wire.
 func (r Request) Bytes() (request, answer int) {
 	if r.Table.Bits() {
-		return 5, 2 + (r.Count+7)/8
+		return r.frame + 5, r.frame + 2 + (r.Count+7)/8
 	}
-	return 5, 2 + 2*r.Count
+	return r.frame + 5, r.frame + 2 + 2*r.Count
 }

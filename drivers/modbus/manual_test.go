@@ -22,12 +22,12 @@ func TestManualsCountFromOneBehindADigit(t *testing.T) {
 	}
 }
 
-func TestLengthOfAReadIsThatOfItsPDUs(t *testing.T) {
-	for _, q := range []Request{{Table: Coil, Count: 9}, {Table: Holding, Count: 125}} {
+func TestLengthOfAReadIsThatOfItsFrames(t *testing.T) {
+	for _, q := range []Request{{Table: Coil, Count: 9, frame: rtuOverhead}, {Table: Holding, Count: 125, frame: tcpHeader}} {
 		request := readRequest(q.Table, q.First, q.Count)
 		asked, answered := q.Bytes()
-		if asked != 1+len(request.Data) || answered != answerLen(request) {
-			t.Errorf("%v: %d and %d bytes, want %d and %d", q.Table, asked, answered, 1+len(request.Data), answerLen(request))
+		if asked != q.frame+1+len(request.Data) || answered != q.frame+answerLen(request) {
+			t.Errorf("%v: %d and %d bytes, want %d and %d more", q.Table, asked, answered, 1+len(request.Data), answerLen(request))
 		}
 	}
 }

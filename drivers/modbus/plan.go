@@ -16,12 +16,15 @@ type Request struct {
 	Count  int           // registers or bits
 	Points []int         // the places of the points in the slice that was planned
 	Time   time.Duration // that it takes of the bus
+
+	frame int // bytes around each PDU
 }
 
 // cost says how long a read occupies the bus.
 type cost struct {
 	request time.Duration // whatever is read
 	byte    time.Duration // for each byte of data
+	frame   int           // bytes around each PDU
 }
 
 func (c cost) of(t Table, count int) time.Duration {
@@ -124,6 +127,7 @@ func (p planner) request(items []item) Request {
 		Table:  items[0].table,
 		First:  items[0].first,
 		Points: make([]int, len(items)),
+		frame:  p.cost.frame,
 	}
 	end := 0
 	for i, it := range items {

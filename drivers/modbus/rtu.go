@@ -91,7 +91,11 @@ func (r *rtu) cost(unit byte) cost {
 	if u := r.units[unit]; u != nil && u.turnaround > 0 {
 		turnaround = u.turnaround
 	}
-	return cost{request: 13*r.char + max(turnaround, r.silence) + r.silence, byte: r.char}
+	return cost{
+		request: 13*r.char + max(turnaround, r.silence) + r.silence,
+		byte:    r.char,
+		frame:   rtuOverhead,
+	}
 }
 
 func (r *rtu) unit(id byte) *rtuUnit {

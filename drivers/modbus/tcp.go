@@ -89,9 +89,9 @@ func control(conn net.Conn, f func(fd int)) {
 func (t *tcp) cost(byte) cost {
 	const perByte, unknownTrip = 5 * time.Microsecond, 2 * time.Millisecond
 	if t.trip == 0 {
-		return cost{unknownTrip, perByte}
+		return cost{unknownTrip, perByte, tcpHeader}
 	}
-	return cost{t.trip, perByte}
+	return cost{t.trip, perByte, tcpHeader}
 }
 
 // ask connects anew where the peer has closed the connection, as many do after

@@ -60,7 +60,7 @@ func load(groups []group) float64 {
 }
 
 // requests are the reads of groups, with what they cost.
-func requests(groups []group, frame int) []Request {
+func requests(groups []group) []Request {
 	var all []Request
 	for _, g := range groups {
 		for _, r := range g.reads {
@@ -74,7 +74,7 @@ func requests(groups []group, frame int) []Request {
 				Count:    r.Count,
 				Manual:   r.Table.Manual(r.First),
 				Gap:      r.Count,
-				Bytes:    asked + answered + 2*frame,
+				Bytes:    asked + answered,
 				Time:     float64(r.Time.Microseconds()) / 1000,
 			}
 			needed := map[int]bool{}

@@ -113,7 +113,7 @@ func (p *Plan) bus(b gateway.Bus) (Bus, error) {
 		device := Device{ID: d.ID, Points: points(d, traffic.topics)}
 		if told {
 			own := groupsOf(d, settings)
-			device.Requests = requests(own, frame(b.Settings))
+			device.Requests = requests(own)
 			device.Load = load(own)
 			groups = append(groups, own...)
 		}
@@ -135,15 +135,6 @@ func place(s drivers.Settings) string {
 		return s.String()
 	}
 	return ""
-}
-
-// frame is what stands around a PDU: unit id and checksum on a serial line
-// (MSL 2.5.1.1), the MBAP header on TCP (MTCP 3.1.3).
-func frame(s drivers.Settings) int {
-	if _, tcp := s.(*modbus.TCPSettings); tcp {
-		return 7
-	}
-	return 3
 }
 
 func points(d *gateway.Device, topics []string) []Point {
