@@ -22,6 +22,7 @@ var arrows = []struct {
 	{"gateway/poll", "drivers", "a loop speaks points and samples, no topics"},
 	{"gateway/plan", "gateway mapping drivers drivers/modbus drivers/gpio broker/mqtt configs", "a plan looks at all, and is looked at by none"},
 	{"gateway/probe", "gateway mapping drivers drivers/modbus broker/mqtt configs", "looks at one device as the gateway would"},
+	{"gateway/scan", "gateway gateway/probe drivers drivers/line drivers/modbus configs/profiles", "finds devices and guesses profiles"},
 	{"gateway", "gateway/poll mapping drivers drivers/all broker broker/access broker/bridge broker/mqtt configs/...", "the gateway wires the rooms together"},
 	{"mapping", "drivers broker/mqtt configs", "the one package that knows both languages does no I/O"},
 	{"drivers/all", "drivers drivers/modbus drivers/serial drivers/gpio", "the list of drivers"},

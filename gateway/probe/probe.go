@@ -35,10 +35,6 @@ func Open(ctx context.Context, config *gateway.Config, device string, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	table, err := mapping.Compile([]mapping.Device{d.Device})
-	if err != nil {
-		return nil, err
-	}
 	open, err := bus.Settings.Open(ctx, log)
 	var network *net.OpError
 	if errors.As(err, &network) {
@@ -47,7 +43,16 @@ func Open(ctx context.Context, config *gateway.Config, device string, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	return &Probe{device: d, table: table, bus: open}, nil
+	return New(d, open)
+}
+
+// New is a probe of a device on a bus that is open already.
+func New(d gateway.Device, bus drivers.Bus) (*Probe, error) {
+	table, err := mapping.Compile([]mapping.Device{d.Device})
+	if err != nil {
+		return nil, err
+	}
+	return &Probe{device: d, table: table, bus: bus}, nil
 }
 
 // Find is the device of that id and the bus that it is on.

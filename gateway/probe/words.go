@@ -44,7 +44,7 @@ const text = "string"
 // Site is the configuration that the words stand for, with one device. Its
 // points are named for their places: holding-0, holding-2.
 func (w Words) Site() (*gateway.Config, error) {
-	bus, err := busSection(w.Bus)
+	bus, err := BusSection(w.Bus)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +153,8 @@ func registers(name string) int {
 // line is data bits, parity and stop bits in the usual notation, such as 8E1.
 var line = regexp.MustCompile(`^([5-8])([NEOneo])([12])$`)
 
-// busSection is the section of a bus that was given in words.
-func busSection(words string) (map[string]any, error) {
+// BusSection is the section of the bus that words stand for: see Words.Bus.
+func BusSection(words string) (map[string]any, error) {
 	fields := strings.Fields(words)
 	section := map[string]any{}
 	if len(fields) > 0 && strings.HasPrefix(fields[0], "modbus-") {
