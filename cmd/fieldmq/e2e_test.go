@@ -148,9 +148,10 @@ func TestAnswerGoesToTheResponseTopic(t *testing.T) {
 func TestGetIsAnsweredWithFreshValues(t *testing.T) {
 	s := startSite(t)
 	s.allOnline()
-	sub := s.subscribe("-R", "-t", "device/door/#")
+	sub := s.subscribe("-t", "device/door/#")
+	sub.expect("device/door/status 1 online")
 	s.publish("-V", "5", "-q", "1", "-t", "device/door/get", "-n")
-	sub.expect("device/door/state ")
+	sub.expect("device/door/state 0 ")
 	sub.expect(`device/door/reply 0 {"ok":true}`)
 }
 
@@ -158,6 +159,7 @@ func TestRetainedCommandIsRefused(t *testing.T) {
 	s := startSite(t)
 	s.allOnline()
 	sub := s.subscribe("-t", "device/boiler/reply", "-t", "device/boiler/setpoint")
+	sub.expect("device/boiler/setpoint ")
 	s.publish("-r", "-q", "1", "-t", "device/boiler/setpoint/set", "-m", "77")
 	sub.expect("retained")
 	for _, line := range sub.printed() {
