@@ -106,11 +106,17 @@ func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Mes
 			return fmt.Errorf("publish: %.80q is no topic", messages[i].Topic)
 		}
 	}
+	owes, refused := false, error(nil)
 	s.withCourier(func(k *courier) {
 		now := time.Now()
 		for i := range messages {
 			k.carry(messages[i], from, now)
+			owes = owes || messages[i].QoS > mqtt.AtMostOnce
 		}
+		refused = k.refused
 	})
+	if refused != nil || !owes {
+		return refused
+	}
 	return s.commit(ctx)
 }

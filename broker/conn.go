@@ -127,7 +127,11 @@ func (c *conn) answer(write func([]byte) []byte) { c.answers = write(c.answers) 
 func (c *conn) giveAnswers() error {
 	if c.owes {
 		c.owes = false
-		if err := c.server.commit(context.Background()); err != nil {
+		err := c.courier.refused
+		if err == nil {
+			err = c.server.commit(context.Background())
+		}
+		if err != nil {
 			c.answers = nil
 			return packet.Errorf(packet.Unspecified, "store: %v", err)
 		}

@@ -19,6 +19,7 @@ type courier struct {
 	targets []target // of the message at hand
 	number  uint64   // its name in the store
 	crowded *session // a receiver that cannot keep up; see giveWay
+	refused error    // by the store, of a message that is to be acknowledged
 }
 
 // target is a session that a message goes to, and how.
@@ -33,7 +34,9 @@ type target struct {
 func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken bool) {
 	k.pub.begin(m, now)
 	if m.Retain {
-		k.server.retain(&k.pub)
+		if err := k.server.retain(&k.pub); err != nil && m.QoS > mqtt.AtMostOnce {
+			k.refused = err
+		}
 	}
 	// Looked up after the message is retained: who subscribes at this moment
 	// finds it there, or is found here.
@@ -66,7 +69,11 @@ func (k *courier) deliver(now time.Time) bool {
 	if len(k.targets) == 0 {
 		return false
 	}
-	k.number = k.server.noteQueued(&k.pub, k.targets)
+	number, err := k.server.noteQueued(&k.pub, k.targets)
+	if err != nil {
+		k.refused = err
+	}
+	k.number = number
 	for i := range k.targets {
 		t := &k.targets[i]
 		t.session.offer(k, t.how, t.share, now)
@@ -115,6 +122,7 @@ func (s *Server) withCourier(do func(*courier)) {
 	defer s.couriers.Put(k)
 	do(k)
 	k.flush()
+	k.refused = nil // who wants to know has asked
 	k.crowded = nil // who has no connection to read from waits for nobody
 	k.pub.begin(mqtt.Message{}, time.Time{})
 }

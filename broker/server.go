@@ -94,16 +94,17 @@ func (s *Server) sweep(now time.Time) {
 
 // retain makes the message the retained one of its topic, or removes that if
 // the payload is empty. [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-func (s *Server) retain(p *publication) {
+func (s *Server) retain(p *publication) error {
 	if len(p.Payload) == 0 {
 		s.retained.Delete(p.Topic)
 	} else if deep(p.Topic) || !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
 		s.figures.Dropped.Add(1)
-		return
+		return nil
 	}
-	if s.Store != nil {
-		s.note(Retained{Message: p.keep().Message, Expires: p.expires})
+	if s.Store == nil {
+		return nil
 	}
+	return s.noteMessage(Retained{Message: p.keep().Message, Expires: p.expires})
 }
 
 // mayRetain says whether the topic may hold a retained message, for it does

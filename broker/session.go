@@ -81,6 +81,7 @@ func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now t
 		}
 	}
 	if s.gone || d.qos == 0 && c == nil && s.inbox == nil {
+		s.settled(&d)
 		return
 	}
 	d.message = p.keep()

@@ -20,8 +20,10 @@ type Store interface {
 	Load() iter.Seq2[Record, error]
 	// Append takes note. It is called with locks held, from many goroutines,
 	// and waits for nothing. The message belongs to the store as well as to
-	// the server, and nobody changes it.
-	Append(Record)
+	// the server, and nobody changes it. It fails for a Retained or Queued that
+	// there is no room for, which then is not acknowledged; for other records
+	// only if Commit fails from then on.
+	Append(Record) error
 	// Commit returns when all that was appended before is as safe as the store
 	// makes it. PUBACK, PUBREC and PUBCOMP go out after it. It fails if that
 	// can no longer be said; the client is disconnected then.
@@ -138,8 +140,16 @@ func (Forgotten) record()    {}
 // note tells the store, if there is one.
 func (s *Server) note(r Record) {
 	if s.Store != nil {
-		s.Store.Append(r)
+		_ = s.Store.Append(r) // Commit will say it
 	}
+}
+
+// noteMessage tells the store, if there is one, of a message that it may refuse.
+func (s *Server) noteMessage(r Record) error {
+	if s.Store == nil {
+		return nil
+	}
+	return s.Store.Append(r)
 }
 
 // commit waits for the store, if there is one.
@@ -152,9 +162,9 @@ func (s *Server) commit(ctx context.Context) error {
 
 // noteQueued tells the store of a message for sessions that are durable, before
 // any of them gets it, and returns its number; 0 if there are none.
-func (s *Server) noteQueued(p *publication, targets []target) uint64 {
+func (s *Server) noteQueued(p *publication, targets []target) (uint64, error) {
 	if s.Store == nil || p.QoS == mqtt.AtMostOnce {
-		return 0
+		return 0, nil
 	}
 	var to []Taker
 	for _, t := range targets {
@@ -163,21 +173,26 @@ func (s *Server) noteQueued(p *publication, targets []target) uint64 {
 		}
 	}
 	if to == nil {
-		return 0
+		return 0, nil
 	}
 	return s.number(p.keep(), to)
 }
 
-// noteReplay tells the store of a retained message for one session.
+// noteReplay tells the store of a retained message for one session. One that is
+// refused is lost in a crash only, and retained still.
 func (s *Server) noteReplay(to *session, d *delivery) uint64 {
 	if s.Store == nil {
 		return 0
 	}
-	return s.number(d.message, []Taker{{to.id, d.qos, d.retain, d.ids, d.share}})
+	n, _ := s.number(d.message, []Taker{{to.id, d.qos, d.retain, d.ids, d.share}})
+	return n
 }
 
-func (s *Server) number(m *message, to []Taker) uint64 {
+// number gives a message its name in the store; 0 if that refuses it.
+func (s *Server) number(m *message, to []Taker) (uint64, error) {
 	n := s.numbers.Add(1)
-	s.note(Queued{Number: n, Message: m.Message, Expires: m.expires, To: to})
-	return n
+	if err := s.noteMessage(Queued{Number: n, Message: m.Message, Expires: m.expires, To: to}); err != nil {
+		return 0, err
+	}
+	return n, nil
 }

@@ -22,10 +22,11 @@ type memory struct {
 	broken    error
 }
 
-func (m *memory) Append(r Record) {
+func (m *memory) Append(r Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.records = append(m.records, r)
+	return nil
 }
 
 func (m *memory) Commit(context.Context) error {

@@ -165,6 +165,7 @@ func (c *conn) unsubscribe(f packet.Frame) error {
 // answerFilters sends SUBACK or UNSUBACK. It fails if the client takes no packet
 // as long as that. [MQTT-3.1.2-24]
 func (c *conn) answerFilters(t packet.Type, id uint16, reasons []packet.Reason) error {
+	c.owes = c.owes || c.session.durable
 	before := len(c.answers)
 	c.answer(func(buf []byte) []byte { return packet.AppendSuback(buf, c.version, t, id, reasons) })
 	if size := len(c.answers) - before; size > c.maxPacket {

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+)
+
+// A segment's header: the magic, the version of the format, and the salt of
+// its checksums.
+const (
+	magic      = "fieldmq\x00"
+	version    = 1
+	headerSize = len(magic) + 8 // in bytes
+)
+
+// allocateStep is how much room a segment takes from the file system at a time,
+// in bytes. A file that has its room is synced without its size.
+const allocateStep = 256 << 10
+
+// segment is one file of the log.
+type segment struct {
+	number uint64
+	path   string
+	salt   uint32
+
+	// The store's lock guards these.
+	end  int64 // where the next record goes
+	live int64 // bytes of records that still count; roughly
+
+	// The writer's own.
+	file      *os.File // nil: not open for writing
+	allocated int64
+	dirty     bool  // written to since the last sync
+	named     bool  // the folder's entry is on the disk
+	failed    error // of the first sync that did; there is no second one
+}
+
+func segmentPath(dir string, number uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%016x.log", number))
+}
+
+// segmentNumber is the number in a file's name.
+func segmentNumber(name string) (n uint64, ok bool) {
+	if len(name) != len("0000000000000000.log") {
+		return 0, false
+	}
+	if _, err := fmt.Sscanf(name, "%016x.log", &n); err != nil {
+		return 0, false
+	}
+	return n, name == filepath.Base(segmentPath("", n))
+}
+
+// create makes the file of a new segment.
+func create(dir string, number uint64) (*segment, error) {
+	g := &segment{number: number, path: segmentPath(dir, number), salt: rand.Uint32(), end: int64(headerSize)}
+	var err error
+	if g.file, err = os.OpenFile(g.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return nil, err
+	}
+	header := binary.LittleEndian.AppendUint32([]byte(magic), version)
+	header = binary.LittleEndian.AppendUint32(header, g.salt)
+	if err := g.write(header, 0); err != nil {
+		g.close()
+		os.Remove(g.path)
+		return nil, err
+	}
+	return g, nil
+}
+
+// readHeader is the salt of a segment. It fails for a file that is none, or of
+// a format that this program does not know.
+func readHeader(text []byte) (salt uint32, err error) {
+	if len(text) < headerSize || string(text[:len(magic)]) != magic {
+		return 0, errNoSegment
+	}
+	switch v := binary.LittleEndian.Uint32(text[len(magic):]); v {
+	case version:
+	case 0: // a header that was not written to its end
+		return 0, errNoSegment
+	default:
+		return 0, &VersionError{v}
+	}
+	return binary.LittleEndian.Uint32(text[len(magic)+4:]), nil
+}
+
+// write writes at an offset. After a failure the same bytes may be written
+// again.
+func (g *segment) write(buf []byte, at int64) error {
+	if to := at + int64(len(buf)); to > g.allocated {
+		room := (to + allocateStep - 1) / allocateStep * allocateStep
+		if err := allocate(g.file, room); err != nil {
+			return fmt.Errorf("make room in %s: %w", g.path, err)
+		}
+		g.allocated = room
+	}
+	g.dirty = true
+	_, err := g.file.WriteAt(buf, at)
+	return err
+}
+
+// sync returns when all that was written is on the disk. After a failure the
+// file is not to be relied on: the kernel has forgotten what it could not write.
+func (g *segment) sync() error {
+	if !g.dirty {
+		return nil
+	}
+	if g.failed != nil {
+		return g.failed
+	}
+	if err := g.reopen(); err != nil {
+		return err
+	}
+	if err := syncData(g.file); err != nil {
+		g.failed = fmt.Errorf("sync %s: %w", g.path, err)
+		return g.failed
+	}
+	if !g.named {
+		if err := syncFolder(filepath.Dir(g.path)); err != nil {
+			return err
+		}
+		g.named = true
+	}
+	g.dirty = false
+	return nil
+}
+
+// resume makes the last segment of an earlier life the one to write to.
+func (g *segment) resume() error {
+	g.dirty = true
+	return g.reopen()
+}
+
+// reopen opens a segment of an earlier life for writing.
+func (g *segment) reopen() (err error) {
+	if g.file == nil {
+		g.file, err = os.OpenFile(g.path, os.O_RDWR, 0)
+	}
+	return err
+}
+
+func (g *segment) close() {
+	if g.file != nil {
+		g.file.Close()
+		g.file = nil
+	}
+}
+
+// seal gives the room back that was not used.
+func (g *segment) seal(end int64) error {
+	if g.allocated > end {
+		g.dirty = true
+		g.allocated = end
+		return g.file.Truncate(end)
+	}
+	return nil
+}

@@ -1,0 +1,361 @@
+package store
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"fieldmq/broker"
+	"fieldmq/broker/mqtt"
+)
+
+// state is what the records of a log come to, without payloads: those stay
+// where their place says. The same records in the same order come to the same
+// state, whether they are being written or read.
+//
+// Each fact stands in one record, its place; later records may change the fact
+// but never make sense without that one. So a segment can go as soon as it is
+// the oldest and no fact has its place in it.
+type state struct {
+	clients  map[string]*client
+	retained map[string]place
+	order    uint64 // the last one given to a flight
+	ages     ages
+	changed  bool // what clients rely on across a power cut
+}
+
+// place is where a record stands in the log.
+type place struct {
+	segment *segment
+	offset  int64
+	size    int
+}
+
+func (p place) enter() { p.segment.live += int64(p.size) }
+func (p place) leave() { p.segment.live -= int64(p.size) }
+
+// client is a session. Until its own record is read, it is not known: when the
+// log was shortened, that record may have moved behind others.
+type client struct {
+	place    place // of what is known; no segment: nothing is
+	head     sessionRecord
+	subs     map[mqtt.Filter]broker.Subscribed
+	received map[uint16]struct{}
+	messages map[uint64]waiting
+}
+
+// message is one that sessions wait for.
+type message struct {
+	place place
+	left  int // so many sessions
+	born  uint32
+}
+
+// waiting is a message that a session is to get.
+type waiting struct {
+	*message
+	flight
+}
+
+func newState() *state {
+	return &state{clients: map[string]*client{}, retained: map[string]place{}}
+}
+
+// known is the session of a client, nil if there is none.
+func (s *state) known(id string) *client {
+	if c := s.clients[id]; c != nil && c.place.segment != nil {
+		return c
+	}
+	return nil
+}
+
+// at is the session of a client that records speak of.
+func (s *state) at(id string) *client {
+	c := s.clients[id]
+	if c == nil {
+		c = &client{
+			subs:     map[mqtt.Filter]broker.Subscribed{},
+			received: map[uint16]struct{}{},
+			messages: map[uint64]waiting{},
+		}
+		s.clients[id] = c
+	}
+	return c
+}
+
+// apply takes in a record that stands at a place.
+func (s *state) apply(r record, at place) {
+	switch r := r.(type) {
+	case *sessionRecord:
+		s.restore(r, at)
+	case *enteredRecord:
+		s.enter(r, at)
+	case *messageRecord:
+		s.queue(r, at)
+	case *retainedRecord:
+		s.retain(r, at)
+	case *endedRecord:
+		s.end(r.ClientID)
+	case *leftRecord:
+		h := &s.at(r.ClientID).head
+		h.Connected, h.At, h.Expiry, h.Will = false, r.At, r.Expiry, r.Will
+	case *subscribedRecord:
+		s.at(r.ClientID).subs[r.Filter] = r.Subscribed
+		s.changed = true
+	case *unsubscribedRecord:
+		delete(s.at(r.ClientID).subs, r.Filter)
+		s.changed = true
+	case *receivedRecord:
+		s.at(r.ClientID).received[r.PacketID] = struct{}{}
+	case *forgottenRecord:
+		delete(s.at(r.ClientID).received, r.PacketID)
+	case *sentRecord:
+		s.order = max(s.order, r.Order)
+		s.fly(r.ClientID, r.Number, func(f *flight) { f.Order, f.PacketID = r.Order, r.PacketID })
+	case *releasedRecord:
+		s.fly(r.ClientID, r.Number, func(f *flight) { f.Released = true })
+	case *settledRecord:
+		s.settle(s.at(r.ClientID), r.Number)
+	}
+}
+
+// enter is a client that connects, to a new session or to the one it had.
+func (s *state) enter(r *enteredRecord, at place) {
+	if r.New {
+		s.end(r.ClientID)
+	}
+	c := s.at(r.ClientID)
+	if r.New {
+		c.place = at
+		at.enter()
+	}
+	c.head.ClientID, c.head.User, c.head.Inner = r.ClientID, r.User, r.Inner
+	c.head.Connected, c.head.Expiry, c.head.Will = true, r.Expiry, r.Will
+	s.changed = s.changed || r.Expiry > 0
+}
+
+// restore is a session as it stands.
+func (s *state) restore(r *sessionRecord, at place) {
+	c := s.at(r.ClientID)
+	if c.place.segment != nil {
+		c.place.leave()
+	}
+	c.place, c.head = at, *r
+	at.enter()
+	c.head.Subs, c.head.Received = nil, nil
+	clear(c.subs)
+	for _, sub := range r.Subs {
+		sub.ClientID = r.ClientID
+		c.subs[sub.Filter] = sub
+	}
+	clear(c.received)
+	for _, id := range r.Received {
+		c.received[id] = struct{}{}
+	}
+}
+
+// end forgets a session and what waits for it.
+func (s *state) end(id string) {
+	c := s.clients[id]
+	if c == nil {
+		return
+	}
+	for number := range c.messages {
+		s.settle(c, number)
+	}
+	if c.place.segment != nil {
+		c.place.leave()
+	}
+	s.changed = s.changed || c.head.Expiry > 0
+	delete(s.clients, id)
+}
+
+// queue is a message with all who wait for it, in place of what was known of
+// it.
+func (s *state) queue(r *messageRecord, at place) {
+	m := &message{place: at, left: len(r.To), born: s.ages.now}
+	if m.left == 0 {
+		return
+	}
+	at.enter()
+	s.ages.add(m.born, 1)
+	for i := range r.To {
+		t := &r.To[i]
+		c := s.at(t.ClientID)
+		s.settle(c, r.Number)
+		c.messages[r.Number] = waiting{m, t.flight}
+		s.order = max(s.order, t.Order)
+	}
+}
+
+// fly changes the flight of a message to a session.
+func (s *state) fly(id string, number uint64, change func(*flight)) {
+	c := s.at(id)
+	if w, ok := c.messages[number]; ok {
+		change(&w.flight)
+		c.messages[number] = w
+	}
+}
+
+// settle takes a session off those who wait for a message.
+func (s *state) settle(c *client, number uint64) {
+	w, ok := c.messages[number]
+	if !ok {
+		return
+	}
+	delete(c.messages, number)
+	if w.left--; w.left == 0 {
+		w.place.leave()
+		s.ages.add(w.born, -1)
+	}
+}
+
+func (s *state) retain(r *retainedRecord, at place) {
+	topic := r.Message.Topic
+	if old, ok := s.retained[topic]; ok {
+		old.leave()
+		delete(s.retained, topic)
+	}
+	if len(r.Message.Payload) > 0 {
+		s.retained[topic] = at
+		at.enter()
+	}
+}
+
+// prune forgets what was said of sessions that are not known: they ended, and
+// the record of that is gone with the segment it stood in.
+func (s *state) prune() {
+	for id, c := range s.clients {
+		if c.place.segment == nil {
+			s.end(id)
+		}
+	}
+}
+
+// note is the record for what the broker says, nil if that changes nothing.
+func (s *state) note(r broker.Record) record {
+	switch r := r.(type) {
+	case broker.Entered:
+		return s.noteEntered(r)
+	case broker.Left:
+		return s.ifKnown(r.ClientID, &leftRecord{r})
+	case broker.Ended:
+		return s.ifKnown(r.ClientID, &endedRecord{r})
+	case broker.Subscribed:
+		return s.ifKnown(r.ClientID, &subscribedRecord{r})
+	case broker.Unsubscribed:
+		return s.ifKnown(r.ClientID, &unsubscribedRecord{r})
+	case broker.Received:
+		return s.ifKnown(r.ClientID, &receivedRecord{r})
+	case broker.Forgotten:
+		return s.ifKnown(r.ClientID, &forgottenRecord{r})
+	case broker.Sent:
+		return s.ifWaiting(r.ClientID, r.Number, &sentRecord{r, s.order + 1})
+	case broker.Released:
+		return s.ifWaiting(r.ClientID, r.Number, &releasedRecord{r})
+	case broker.Settled:
+		return s.ifWaiting(r.ClientID, r.Number, &settledRecord{r})
+	case broker.Queued:
+		return s.noteQueued(r)
+	case broker.Retained:
+		if _, there := s.retained[r.Message.Topic]; there || len(r.Message.Payload) > 0 {
+			return &retainedRecord{r}
+		}
+	}
+	return nil
+}
+
+func (s *state) ifKnown(id string, r record) record {
+	if s.known(id) == nil {
+		return nil
+	}
+	return r
+}
+
+func (s *state) ifWaiting(id string, number uint64, r record) record {
+	if c := s.known(id); c != nil {
+		if _, ok := c.messages[number]; ok {
+			return r
+		}
+	}
+	return nil
+}
+
+// noteEntered leaves out a session that a crash would end without a trace.
+func (s *state) noteEntered(r broker.Entered) record {
+	if r.New && r.Expiry == 0 && r.Will == nil {
+		return s.ifKnown(r.ClientID, &endedRecord{broker.Ended{ClientID: r.ClientID}})
+	}
+	return &enteredRecord{r}
+}
+
+func (s *state) noteQueued(r broker.Queued) record {
+	m := &messageRecord{Number: r.Number, Expires: r.Expires, Message: r.Message}
+	for _, t := range r.To {
+		if s.known(t.ClientID) != nil {
+			m.To = append(m.To, taker{Taker: t})
+		}
+	}
+	if m.To == nil {
+		return nil
+	}
+	return m
+}
+
+// renew is the record by which the fact of r, which stands at a place, is
+// written anew; nil if that place holds no fact any more.
+func (s *state) renew(r record, at place, now time.Time) record {
+	switch r := r.(type) {
+	case *sessionRecord:
+		return s.renewSession(r.ClientID, at)
+	case *enteredRecord:
+		return s.renewSession(r.ClientID, at)
+	case *messageRecord:
+		return s.renewMessage(r, at)
+	case *retainedRecord:
+		if s.retained[r.Message.Topic] != at {
+			return nil
+		}
+		if !r.Expires.IsZero() && !now.Before(r.Expires) {
+			return &retainedRecord{broker.Retained{Message: mqtt.Message{Topic: r.Message.Topic}}}
+		}
+		return r
+	}
+	return nil
+}
+
+func (s *state) renewSession(id string, at place) record {
+	c := s.known(id)
+	if c == nil || c.place != at {
+		return nil
+	}
+	return c.record()
+}
+
+// record is the session in one piece.
+func (c *client) record() *sessionRecord {
+	r := c.head
+	r.Subs = slices.SortedFunc(maps.Values(c.subs), func(a, b broker.Subscribed) int { return cmp.Compare(a.Filter, b.Filter) })
+	r.Received = slices.Sorted(maps.Keys(c.received))
+	return &r
+}
+
+func (s *state) renewMessage(r *messageRecord, at place) record {
+	m := *r
+	m.To = nil
+	for _, t := range r.To {
+		c := s.clients[t.ClientID]
+		if c == nil {
+			continue
+		}
+		if w, ok := c.messages[r.Number]; ok && w.place == at {
+			t.flight = w.flight
+			m.To = append(m.To, t)
+		}
+	}
+	if m.To == nil {
+		return nil
+	}
+	return &m
+}

@@ -1,0 +1,263 @@
+// Package store keeps on disk what a broker must not forget: one log in
+// segments, as FORMAT.md describes it.
+//
+// Append changes the state in memory and encodes the record; Commit writes what
+// has gathered in one go, for all who wait, and syncs it where the policy says
+// so. Who comes first writes; there is no goroutine to hand things to. Run does
+// what nobody waits for: it syncs, starts new segments and removes old ones.
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fieldmq/broker"
+)
+
+// Store is the log of one folder. It implements broker.Store.
+type Store struct {
+	cfg     Config
+	dir     string
+	log     *slog.Logger
+	lock    *os.File
+	figures Figures
+	damage  []Damage
+
+	appended, written, synced atomic.Uint64 // bytes since Open
+
+	wake   chan struct{} // one place: Run has something to do before its next beat
+	writer chan struct{} // one place: who fills it may use what stands under it
+	queue  []batch       // to be written, in order
+	spare  []byte        // the buffer of the last one
+	since  time.Time     // when the oldest byte that is not synced was written
+	failed time.Time     // when a sync last failed
+
+	mu       sync.Mutex
+	state    *state
+	segments []*segment // the oldest first; records go to the last
+	pending  batch
+	full     error // nil: messages are taken
+	fault    error // of the last attempt to write
+	broken   error // records were left out: the store is of no use until it is opened again
+	closed   bool
+}
+
+var _ broker.Store = (*Store)(nil)
+
+// batch is a run of records with its place in the log.
+type batch struct {
+	segment *segment
+	at      int64
+	buf     []byte
+}
+
+// Figures count what a store does. They may be read at any time.
+type Figures struct {
+	Written atomic.Int64 // bytes of records
+	Copied  atomic.Int64 // those of them that were written before
+	Syncs   atomic.Int64
+	Refused atomic.Int64 // messages that found the store full
+}
+
+// Open locks a folder, which it makes if it is not there, and reads what is in
+// it. What was damaged Damage tells. Close must be called.
+func Open(dir string, cfg Config, log *slog.Logger) (*Store, error) {
+	s, err := open(dir, cfg, log)
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func open(dir string, cfg Config, log *slog.Logger) (_ *Store, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, dir: dir, log: log, wake: make(chan struct{}, 1), writer: make(chan struct{}, 1)}
+	if s.lock, err = lock(dir); err != nil {
+		return nil, err
+	}
+	if err := s.begin(); err != nil {
+		s.lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin recovers the log and opens a segment for what comes.
+func (s *Store) begin() error {
+	found, err := read(s.dir, func(record) {})
+	if err != nil {
+		return err
+	}
+	if err := found.setAside(); err != nil {
+		return err
+	}
+	s.state, s.segments, s.damage = found.state, found.segments, found.damage
+	active := found.last()
+	if active == nil || active.end >= int64(s.cfg.Segment) {
+		active, err = create(s.dir, found.next)
+		if err != nil {
+			return err
+		}
+		s.segments = append(s.segments, active)
+	} else if err := active.resume(); err != nil {
+		return err
+	}
+	s.pending = batch{segment: active, at: active.end}
+	s.checkRoom()
+	return nil
+}
+
+// Damage is what Open found that could not be read.
+func (s *Store) Damage() []Damage { return s.damage }
+
+// Figures are the store's counters.
+func (s *Store) Figures() *Figures { return &s.figures }
+
+// Size is how many bytes the log takes, and how many of them are of facts that
+// hold.
+func (s *Store) Size() (total, live int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size()
+}
+
+func (s *Store) size() (total, live int64) {
+	for _, g := range s.segments {
+		total += g.end
+		live += g.live
+	}
+	return total, live
+}
+
+// maxBehind is how many bytes may wait to be written before messages are
+// refused, and four times that, before the store gives up: more than a disk that
+// works is ever behind.
+const maxBehind = 16 << 20
+
+// Append implements broker.Store. It fails for a message that the store has no
+// room for.
+func (s *Store) Append(r broker.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	note := s.state.note(r)
+	if note == nil {
+		return nil
+	}
+	if err := s.admit(note); err != nil {
+		s.figures.Refused.Add(1)
+		return err
+	}
+	s.put(note)
+	if len(s.pending.buf) > biggestSpare || s.pending.segment.end >= int64(s.cfg.Segment) {
+		s.poke()
+	}
+	return nil
+}
+
+// admit refuses records that carry a payload while there is no room for them.
+func (s *Store) admit(r record) error {
+	behind := s.appended.Load() - s.written.Load()
+	switch r := r.(type) {
+	case *messageRecord:
+	case *retainedRecord:
+		if len(r.Message.Payload) == 0 {
+			return nil
+		}
+	default:
+		if behind > 4*maxBehind {
+			s.broken = errBehind
+		}
+		return s.broken
+	}
+	if behind > maxBehind && s.fault == nil {
+		return ErrFull
+	}
+	return cmp.Or(s.broken, s.fault, s.full)
+}
+
+// put adds a record to the log. Lock held.
+func (s *Store) put(r record) {
+	p := &s.pending
+	start := len(p.buf)
+	p.buf = appendFrame(p.buf, p.segment.salt, r)
+	size := len(p.buf) - start
+	s.state.apply(r, place{p.segment, p.segment.end, size})
+	p.segment.end += int64(size)
+	s.appended.Add(uint64(size))
+}
+
+func (s *Store) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Commit implements broker.Store: on return what was appended is in the file,
+// and with Sync always on the disk.
+func (s *Store) Commit(ctx context.Context) error {
+	target := s.appended.Load()
+	safe := &s.written
+	if s.cfg.Sync.always {
+		safe = &s.synced
+	}
+	if safe.Load() >= target {
+		return nil
+	}
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	defer s.yield()
+	if safe.Load() >= target { // someone else's write had ours in it
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if s.cfg.Sync.always {
+		return s.sync()
+	}
+	return nil
+}
+
+// take waits for the right to write.
+func (s *Store) take(ctx context.Context) error {
+	select {
+	case s.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) yield() { <-s.writer }
+
+// Close writes and syncs what is left, and lets go of the folder. Nobody may
+// append any more.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.writer <- struct{}{}
+	defer s.yield()
+	err := s.flush()
+	if err == nil {
+		err = s.sync()
+	}
+	for _, g := range s.segments {
+		g.close()
+	}
+	s.lock.Close()
+	return err
+}
