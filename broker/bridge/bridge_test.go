@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -178,6 +179,7 @@ func TestPoisonIsSetAsideAndTheRestGoesOn(t *testing.T) {
 		reason string
 	}{
 		{"told in CONNACK", []string{"max_packet_size 2000"}, func(s *site) { s.say("device/a/event", string(make([]byte, 3000)), false) }, droppedLarge},
+		{"refused by PUBACK", []string{"message_size_limit 2000"}, func(s *site) { s.say("device/a/event", string(make([]byte, 3000)), false) }, droppedLarge},
 		{"refused by access rules", []string{"acl_file DIR/acl"}, func(s *site) { s.say("device/secret/event", "x", false) }, "not authorized"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -244,6 +246,38 @@ func TestOnlineIsSaidAgainWhenAStaleOfflineComes(t *testing.T) {
 		got := far.all("#")
 		return len(got) >= 3 && string(got[len(got)-1].Payload) == "online" && property(got[len(got)-1], "session") != ""
 	})
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	c := startCloud(t)
+	p := startProxy(t, "127.0.0.1:"+c.port)
+	before := runtime.NumGoroutine()
+	s := startSite(t, config(p.url()))
+	for range 3 {
+		s.connected()
+		p.cut()
+		until(t, "away", func() bool { return !s.Stats().Connected })
+	}
+	s.connected()
+	s.stop()
+	until(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+func TestSlowLinkCarriesAsMuchAsItsWindowAllows(t *testing.T) {
+	c := startCloud(t, "listener PORT 127.0.0.1", "allow_anonymous true", "max_inflight_messages 100", "max_queued_messages 0")
+	p := startProxy(t, "127.0.0.1:"+c.port)
+	p.set(func(p *proxy) { p.delay = 10 * time.Millisecond })
+	s := startSite(t, config(p.url()))
+	s.connected()
+	began := time.Now()
+	for range 2000 {
+		s.say("device/a/event", "x", false)
+	}
+	s.settled()
+	// One message at a time would take 2000 round trips, forty seconds.
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("2000 messages took %v", took)
+	}
 }
 
 func TestGatewaySaysOfflineWhenItStops(t *testing.T) {

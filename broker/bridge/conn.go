@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,11 +37,12 @@ type conn struct {
 
 	writing sync.Mutex // for one packet
 
-	mu     sync.Mutex
-	moved  sync.Cond // there is more or less to write, or it is over
-	buf    []byte
-	closed bool
-	cause  error // why it is of no more use; the first counts
+	mu         sync.Mutex
+	moved      sync.Cond // there is more or less to write, or it is over
+	buf        []byte
+	closed     bool
+	unwritable error // why nothing more can be written
+	cause      error // why it is of no more use; the first counts
 }
 
 var (
@@ -72,13 +74,15 @@ func (c *conn) Unlock() {
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.buf) >= mostUnwritten && c.cause == nil && !c.closed {
+	for len(c.buf) >= mostUnwritten && c.unwritable == nil && c.cause == nil && !c.closed {
 		c.moved.Broadcast() // flush may still wait for the end of this packet
 		c.moved.Wait()
 	}
 	switch {
 	case c.cause != nil:
 		return 0, c.cause
+	case c.unwritable != nil:
+		return 0, c.unwritable
 	case c.closed:
 		return 0, net.ErrClosed
 	}
@@ -100,10 +104,20 @@ func (c *conn) flush() {
 			_, err = c.Conn.Write(out)
 		}
 		if err != nil {
-			c.fail(fmt.Errorf("write: %w", err))
+			c.failWrite(fmt.Errorf("write: %w", err))
 			return
 		}
 	}
+}
+
+// failWrite notes that nothing can be written any more. The reader gets a moment
+// to read what the server said before it hung up, such as a TLS alert.
+func (c *conn) failWrite(err error) {
+	c.mu.Lock()
+	c.unwritable = err
+	c.mu.Unlock()
+	c.moved.Broadcast()
+	c.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
 }
 
 // takeUnwritten waits for something to write; there is nothing when it is over.
@@ -160,8 +174,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.left == 0 {
 		size, err := packetLength(c.reader)
 		if err != nil {
-			c.fail(fmt.Errorf("read: %w", err))
-			return 0, err
+			return 0, c.failRead(err)
 		}
 		c.left = size
 		c.heard.Store(time.Now().UnixNano())
@@ -169,9 +182,21 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.reader.Read(p[:min(len(p), c.left)])
 	c.left -= n
 	if err != nil {
-		c.fail(fmt.Errorf("read: %w", err))
+		err = c.failRead(err)
 	}
 	return n, err
+}
+
+// failRead makes the connection useless because of an error of reading, or of
+// writing if that was first and the server had nothing to say about it.
+func (c *conn) failRead(err error) error {
+	c.mu.Lock()
+	if c.unwritable != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = c.unwritable
+	}
+	c.mu.Unlock()
+	c.fail(err)
+	return err
 }
 
 // errTooLarge: the server sent what it was told not to. [MQTT-3.1.2-24]

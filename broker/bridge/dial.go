@@ -85,6 +85,7 @@ func dialWebSocket(ctx context.Context, u *url.URL, config *tls.Config) (net.Con
 		u.Path = "/mqtt"
 	}
 	transport := &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}
+	defer transport.CloseIdleConnections() // of a handshake that failed
 	socket, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
 		HTTPClient:   &http.Client{Transport: transport},
 		Subprotocols: []string{"mqtt"},
@@ -93,5 +94,14 @@ func dialWebSocket(ctx context.Context, u *url.URL, config *tls.Config) (net.Con
 		return nil, err
 	}
 	socket.SetReadLimit(-1) // packets are bounded, a message may hold any number of them
-	return websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary), nil
+	return &webConn{websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary), socket}, nil
 }
+
+// webConn is a WebSocket as a connection. It closes without a closing handshake,
+// which a dead link would never finish: DISCONNECT has said what there was to say.
+type webConn struct {
+	net.Conn
+	socket *websocket.Conn
+}
+
+func (c *webConn) Close() error { return c.socket.CloseNow() }

@@ -184,6 +184,7 @@ type site struct {
 	*Bridge
 	t      *testing.T
 	server *broker.Server
+	said   int64 // by say
 	stop   func()
 }
 
@@ -239,6 +240,7 @@ func (s *site) connected() {
 // say publishes here.
 func (s *site) say(topic, payload string, retain bool) {
 	s.t.Helper()
+	s.said++
 	m := mqtt.Message{Topic: topic, Payload: []byte(payload), QoS: 1, Retain: retain}
 	if err := s.server.Publish(context.Background(), m); err != nil {
 		s.t.Fatal(err)
@@ -251,7 +253,7 @@ func (s *site) settled() Stats {
 	var st Stats
 	until(s.t, "nothing queued", func() bool {
 		st = s.Stats()
-		return st.Queued == 0
+		return st.Queued == 0 && st.Produced >= s.said
 	})
 	s.balanced(st)
 	return st

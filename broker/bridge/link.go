@@ -82,7 +82,9 @@ func (l *link) run(ctx context.Context) error {
 	if time.Since(began) > time.Minute || l.queue.progressed() {
 		l.pause.reset()
 	}
-	l.queue.end(l.guilt())
+	if topic := l.queue.end(l.guilt()); topic != "" {
+		l.log.Error("message given up: upstream disconnects over it", "topic", topic)
+	}
 	return l.lost(err)
 }
 
@@ -134,7 +136,7 @@ func (l *link) notConnected(ack *paho.Connack, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return err
 	}
-	return fmt.Errorf("%w: %w", errHandshake, err)
+	return fmt.Errorf("%w: %w", errHandshake, errors.Join(err, l.conn.reason()))
 }
 
 // carry sends and subscribes until the connection is lost, or ctx ends and

@@ -329,20 +329,24 @@ func ahead(a, b *entry) int {
 }
 
 // end notes that the connection is gone. If the server cut it, guilty is how
-// sure that is the fault of the message that was first under way.
-func (q *queue) end(guilty int) {
+// sure that is the fault of the message that was first under way. The topic is
+// that of a message which is given up because of it.
+func (q *queue) end(guilty int) (topic string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.connected = false
-	if len(q.flights) == 0 || guilty == 0 {
-		return
+	i := slices.IndexFunc(q.flights, func(f *flight) bool { return !f.entry.settled })
+	if i < 0 || guilty == 0 {
+		return ""
 	}
-	f := q.flights[0]
+	f := q.flights[i]
 	q.suspect = f.entry
-	if f.entry.strikes += guilty; f.entry.strikes >= struckOut {
-		q.land(f)
-		q.drop(f.entry, droppedPoison)
+	if f.entry.strikes += guilty; f.entry.strikes < struckOut {
+		return ""
 	}
+	q.land(f)
+	q.drop(f.entry, droppedPoison)
+	return f.entry.message.Topic
 }
 
 // A server that disconnects over a message does so again whenever it comes, and

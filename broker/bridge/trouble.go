@@ -123,9 +123,7 @@ func explainTLS(err error) string {
 // alertText is what the server said in a TLS alert, empty if there was none.
 // The tls package has no type for alerts of the peer.
 func alertText(err error) string {
-	_, text, found := strings.Cut(err.Error(), "remote error: tls: ")
-	if !found {
-		return ""
-	}
+	_, text, _ := strings.Cut(err.Error(), "remote error: tls: ")
+	text, _, _ = strings.Cut(text, "\n")
 	return text
 }
