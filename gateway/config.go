@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fieldmq/broker"
+	"fieldmq/broker/store"
 	"fieldmq/configs"
 	"fieldmq/drivers"
 	"fieldmq/gateway/poll"
@@ -16,6 +17,7 @@ import (
 type Config struct {
 	General   General
 	Broker    Broker
+	Store     store.Config
 	Buses     []Bus      // in file order
 	Upstreams []Upstream // in file order
 }
@@ -27,8 +29,9 @@ type General struct {
 	ID string `yaml:"id" check:"name"`
 	// Name is what people call the gateway.
 	Name string `yaml:"name"`
-	// Data is the folder for what is to survive a restart. This version keeps
-	// nothing yet.
+	// Data is the folder for what is to survive a restart: sessions and messages
+	// that wait for them, retained messages and wills. One gateway uses it. Default:
+	// the folder that systemd made for the service, else none, and nothing survives.
 	Data string `yaml:"data"`
 	// Every is how often the gateway publishes its own figures.
 	Every configs.Duration `yaml:"every" check:"min=1s"`
@@ -85,8 +88,9 @@ func (d *Device) Groups() []poll.Group {
 // defaults is a site without a line of YAML.
 func defaults() Config {
 	return Config{
-		General: General{ID: hostID(), Data: "/var/lib/fieldmq", Every: configs.Duration(10 * time.Second)},
+		General: General{ID: hostID(), Every: configs.Duration(10 * time.Second)},
 		Broker:  Broker{Config: broker.Defaults()},
+		Store:   store.Defaults(),
 	}
 }
 

@@ -38,6 +38,9 @@ func Open(ctx context.Context, config *Config, log *slog.Logger) (*Gateway, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := service.Keep(config); err != nil {
+		return nil, err
+	}
 	g := &Gateway{config: config, log: log, service: service, server: service.Server(), figures: newFigures()}
 	g.openBridges()
 	g.buses = append([]Bus{g.figures.bus(config)}, config.Buses...)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fieldmq/broker/bridge"
+	"fieldmq/broker/store"
 	"fieldmq/configs"
 	"fieldmq/configs/profiles"
 	"fieldmq/drivers"
@@ -44,6 +45,7 @@ func Read(file string, text []byte, env func(string) (string, bool)) (*Config, e
 		devices:  map[string]*configs.Node{},
 		points:   map[[2]string]*configs.Node{},
 	}
+	r.config.General.Data = defaultData(env)
 	r.site()
 	if faults := r.faults(); len(faults) > 0 {
 		return nil, faults
@@ -57,6 +59,8 @@ type site struct {
 	Gateway *General `yaml:"gateway"`
 	// Broker is the MQTT broker in the gateway.
 	Broker *Broker `yaml:"broker"`
+	// Store is how the broker keeps on disk what must survive.
+	Store *store.Config `yaml:"store"`
 	// Buses are the lines, networks and chips that devices are on.
 	Buses configs.Sections `yaml:"buses" check:"names"`
 	// Devices are what is polled, under their ids: device/<id>/...
@@ -117,7 +121,7 @@ func Sections() (file, bus, device, point, upstream any) {
 	config.Broker.Listen = defaultListeners()
 	d := busDefaults()
 	u := bridge.Defaults()
-	return &site{Gateway: &config.General, Broker: &config.Broker},
+	return &site{Gateway: &config.General, Broker: &config.Broker, Store: &config.Store},
 		&busKeys{Defaults: d},
 		&deviceKeys{Defaults: d},
 		&pointKeys{Every: d.Every, Rule: mapping.NewRule(d.Reporting)},
@@ -160,7 +164,7 @@ func (r *reader) faults() configs.Faults {
 }
 
 func (r *reader) site() {
-	s := site{Gateway: &r.config.General, Broker: &r.config.Broker}
+	s := site{Gateway: &r.config.General, Broker: &r.config.Broker, Store: &r.config.Store}
 	r.doc.Root().Decode(&s)
 	if r.config.Broker.Listen == nil {
 		r.config.Broker.Listen = defaultListeners()

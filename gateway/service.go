@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"fieldmq/broker"
 	"fieldmq/broker/access"
+	"fieldmq/broker/store"
 )
 
 // Service is the broker with its listeners, users and rules.
@@ -19,7 +21,8 @@ type Service struct {
 	log    *slog.Logger
 	server *broker.Server
 	access *access.Control
-	doors  []door // one for each of config.Listen
+	doors  []door       // one for each of config.Listen
+	store  *store.Store // nil: nothing is kept
 
 	mu    sync.Mutex // of what is read again
 	users files
@@ -73,6 +76,9 @@ func (s *Service) close() {
 	for _, d := range s.doors {
 		d.Close()
 	}
+	if s.store != nil {
+		s.store.Close()
+	}
 }
 
 // readUsers is nil without a file.
@@ -98,6 +104,7 @@ func (s *Service) URLs() []string {
 // Run serves until ctx ends or a listener fails, and returns when all clients
 // are gone.
 func (s *Service) Run(ctx context.Context) error {
+	stop := s.runStore(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.server.Run(ctx) })
 	group.Go(func() error { return s.access.Run(ctx) })
@@ -105,7 +112,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for i, d := range s.doors {
 		group.Go(func() error { return s.config.Listen[i].serve(ctx, s.server, d.Listener, d.identity) })
 	}
-	return group.Wait()
+	return errors.Join(group.Wait(), stop())
 }
 
 // watchEvery is how often files are looked at.

@@ -16,7 +16,8 @@ type Config struct {
 	// acknowledged. adaptive: the disk is waited for only while a message has not
 	// reached its session within a second; a power cut may take the last second of
 	// what waits, and the last half minute of retained messages. A time span such as
-	// 500ms: the disk has all that is older; a power cut may take so much.
+	// 500ms: the disk has all that is older; a power cut may take so much. Default:
+	// adaptive.
 	Sync Sync `yaml:"sync"`
 	// Max is how much room the store may take. When it is full, messages that
 	// would have to be stored are not acknowledged.

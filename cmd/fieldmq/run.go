@@ -53,6 +53,9 @@ func run(ctx context.Context, file string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if config.General.Data == "" {
+		log.Warn("nothing is kept across a restart; gateway.data names the folder for it")
+	}
 	log.Info("fieldmq is running", "version", gateway.Version(), "config", file, "gateway", config.General.ID)
 	tellURLs(log, g.URLs())
 	group, ctx := errgroup.WithContext(ctx)
