@@ -182,7 +182,7 @@ func TestFaultsOfASite(t *testing.T) {
 		{"refuses a password without its user", "upstreams: {c: {url: \"mqtt://x\", password: x, out: [{topic: \"#\"}]}}\n", `upstreams.c.password: there is no username`},
 		{"refuses one client twice", "upstreams: {c: {url: \"mqtt://x\", out: [{topic: \"#\"}]}, d: {url: \"mqtt://x\", out: [{topic: \"#\"}]}}\n", `upstreams.d`},
 		{"refuses a size without a unit", "upstreams: {c: {url: \"mqtt://x\", backlog: {max: 64}, out: [{topic: \"#\"}]}}\n", `upstreams.c.backlog.max: 64 has no unit`},
-		{"refuses a section it does not know", "bus: {}\n", `bus: unknown key; write gateway, broker, buses, devices or upstreams`},
+		{"refuses a section it does not know", "bus: {}\n", `bus: unknown key; write gateway, broker, store, buses, devices or upstreams`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read("site.yaml", []byte(c.text), nil)
