@@ -61,6 +61,7 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 	if !ok {
 		return lineWasFull
 	}
+	c.line.sent.publish(len(out.Message.Payload))
 	*mine = c.line.commit(out.Append(buf, c.version))
 	if isNew {
 		c.aliases.learn(out.Message.Topic, out.Alias)
@@ -72,7 +73,7 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 // session's lock is held. [MQTT-3.3.1-1]
 func (c *conn) repeat(f *flight, now time.Time) outcome {
 	if f.released {
-		c.line.append(packet.AppendAck(nil, c.version, packet.PUBREL, f.id, packet.Success))
+		c.line.append(packet.AppendAck(nil, c.version, packet.PUBREL, f.id, packet.Success), 1)
 		return published
 	}
 	out := packet.Outgoing{

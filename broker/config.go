@@ -46,6 +46,10 @@ type Config struct {
 	// CheckPayload refuses messages that say to be text, with the payload format
 	// indicator, and are not UTF-8.
 	CheckPayload bool `yaml:"check_payload"`
+	// SysInterval is how often what the broker counts is published under
+	// $SYS/broker/..., with the names that mosquitto has for it. 0s: not at all,
+	// nor that clients come and go.
+	SysInterval configs.Duration `yaml:"sys_interval"`
 	// MaxSessionExpiry is how long the session of a client that is away is kept
 	// at most, also where a client asks for ever.
 	MaxSessionExpiry configs.Duration `yaml:"max_session_expiry"`
@@ -67,6 +71,7 @@ func Defaults() Config {
 		MaxQueuedBytes:   16 << 20,
 		MaxSubscriptions: 1000,
 		MaxTopicAliases:  64,
+		SysInterval:      configs.Duration(10 * time.Second),
 		MaxSessionExpiry: configs.Duration(30 * 24 * time.Hour),
 		MaxSessions:      20_000,
 		MaxRetained:      100_000,
@@ -88,6 +93,7 @@ func (c *Config) Validate() error {
 		within("max_retained", c.MaxRetained, 0, 10_000_000),
 		between("connect_timeout", c.ConnectTimeout, time.Second, time.Hour),
 		between("max_keep_alive", c.MaxKeepAlive, 0, 65_535*time.Second),
+		between("sys_interval", c.SysInterval, 0, time.Hour),
 		between("max_session_expiry", c.MaxSessionExpiry, 0, 10*365*24*time.Hour),
 	)
 }

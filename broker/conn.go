@@ -36,12 +36,14 @@ type conn struct {
 	known     [][]byte      // topics by the client's alias
 
 	// The reader's own.
-	courier courier
-	in      packet.Publish
-	now     time.Time // of the current batch
-	settled bool      // the session's queue may move, after this batch
-	answers []byte    // to this batch
-	owes    bool      // the store must have something before they go
+	courier  courier
+	in       packet.Publish
+	now      time.Time // of the current batch
+	settled  bool      // the session's queue may move, after this batch
+	answers  []byte    // to this batch
+	owes     bool      // the store must have something before they go
+	answered int       // how many answers there are
+	received tally     // since the last batch
 }
 
 // errDisconnected ends a connection whose client has said good-bye.
@@ -55,7 +57,7 @@ func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
 		peer:    o.peer(nc.RemoteAddr()),
 		courier: courier{server: s, pub: publication{borrowed: true}},
 	}
-	c.line.conn, c.line.raw, c.line.spares = nc, rawConn(nc), &s.spares
+	c.line.conn, c.line.raw, c.line.spares, c.line.sum = nc, rawConn(nc), &s.spares, &s.figures.Sent
 	c.line.room.L = &c.line.mu
 	c.line.refill = func() {
 		if c.session != nil {
@@ -72,6 +74,7 @@ func (c *conn) serve() {
 	c.server.timers.set(&c.watch, time.Now().Add(c.server.cfg.ConnectTimeout.D()))
 	err := c.read()
 	c.courier.flush()
+	c.received.addTo(&c.server.figures.Received)
 	if fault := c.giveAnswers(); fault != nil {
 		err = fault
 	}
@@ -90,6 +93,8 @@ func (c *conn) read() error {
 			c.now = time.Now()
 			c.heard.Store(c.now.UnixNano())
 		}
+		c.received.packets++
+		c.received.bytes += int64(f.Size())
 		if err := c.handle(f); err != nil {
 			return err
 		}
@@ -115,12 +120,16 @@ func (c *conn) endBatch() error {
 	c.line.flush()
 	c.line.wait()
 	c.courier.giveWay()
+	c.received.addTo(&c.server.figures.Received)
 	c.now = time.Time{}
 	return nil
 }
 
 // answer prepares a packet for the client; endBatch sends it.
-func (c *conn) answer(write func([]byte) []byte) { c.answers = write(c.answers) }
+func (c *conn) answer(write func([]byte) []byte) {
+	c.answers = write(c.answers)
+	c.answered++
+}
 
 // giveAnswers puts the answers onto the line, once the store has what they
 // promise to have.
@@ -139,7 +148,8 @@ func (c *conn) giveAnswers() error {
 	if len(c.answers) == 0 {
 		return nil
 	}
-	c.line.append(c.answers)
+	c.line.append(c.answers, c.answered)
+	c.answered = 0
 	if c.answers = c.answers[:0]; cap(c.answers) > biggestArena {
 		c.answers = nil
 	}
@@ -210,6 +220,7 @@ func (c *conn) acknowledge(f packet.Frame) error {
 
 func (c *conn) ack(t packet.Type, id uint16, r packet.Reason) {
 	c.owes = true
+	c.answered++
 	c.answers = packet.AppendAck(c.answers, c.version, t, id, r)
 }
 

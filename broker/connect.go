@@ -73,7 +73,7 @@ func (c *conn) enter(p *packet.Connect) error {
 		id: p.ClientID, user: c.peer.User, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
 		greet: func(s *session, present bool) {
 			ack.SessionPresent = present // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
-			c.line.append(ack.Append(nil, c.version))
+			c.line.append(ack.Append(nil, c.version), 1)
 			c.session = s
 			c.greeted.Store(true)
 			s.conn = c

@@ -53,6 +53,7 @@ const patience = 10 * time.Second
 // ends, and fails the test if it does not end then.
 func start(t testing.TB, cfg Config) (s *Server, addr string) {
 	t.Helper()
+	cfg.SysInterval = 0 // what tests find is their own
 	s = New(cfg, quiet())
 	run(t, func(ctx context.Context) error { return s.Run(ctx) })
 	return s, listen(t, s, ListenerOptions{Name: "test", Anonymous: true})

@@ -27,6 +27,7 @@ type line struct {
 	raw     syscall.RawConn // nil: every write may have to wait
 	refill  func()          // called when there is room again
 	spares  *sync.Pool
+	sum     *Traffic       // of what all lines have sent
 	writers sync.WaitGroup // of those who drain
 
 	mu      sync.Mutex
@@ -37,6 +38,7 @@ type line struct {
 	starved bool   // a message was turned away, so the queue wants to hear of room
 	closing bool   // takes no more; closes the connection when all is written
 	closed  bool
+	sent    tally // packets since the last write
 
 	direct direct // used by who is writing
 }
@@ -66,9 +68,10 @@ func (l *line) commit(buf []byte) (mine bool) {
 	return mine
 }
 
-// append puts packets onto the line that cannot wait. The caller flushes it.
-func (l *line) append(packets []byte) {
+// append puts n packets onto the line that cannot wait. The caller flushes it.
+func (l *line) append(packets []byte, n int) {
 	if buf, ok := l.begin(false); ok {
+		l.sent.packets += int64(n)
 		l.commit(append(buf, packets...))
 	}
 }
@@ -142,8 +145,16 @@ func (l *line) take() []byte {
 		}
 		return nil
 	}
+	l.writing = true
+	return l.takeLocked()
+}
+
+// takeLocked takes out what has gathered, and counts it.
+func (l *line) takeLocked() []byte {
 	buf := l.buf
-	l.buf, l.writing = nil, true
+	l.buf = nil
+	l.sent.bytes = int64(len(buf))
+	l.sent.addTo(l.sum)
 	l.room.Broadcast()
 	return buf
 }
@@ -182,8 +193,7 @@ func (l *line) drain(buf []byte) {
 			return
 		}
 		l.mu.Lock()
-		buf, l.buf = l.buf, nil
-		l.room.Broadcast()
+		buf = l.takeLocked()
 		l.mu.Unlock()
 	}
 }
@@ -197,7 +207,10 @@ func (l *line) close(last func([]byte) []byte) {
 		return
 	}
 	if last != nil {
-		buf = last(buf)
+		before := len(buf)
+		if buf = last(buf); len(buf) > before {
+			l.sent.packets++
+		}
 	}
 	l.closing = true
 	l.room.Broadcast()

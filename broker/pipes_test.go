@@ -42,6 +42,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"
 
 // bubble runs a test with a server in a bubble.
 func bubble(t *testing.T, cfg Config, test func(t *testing.T, b *bubbled)) {
+	cfg.SysInterval = 0 // what tests find is their own
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubbled{server: New(cfg, quiet()), pipes: &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}}
 		ctx, cancel := context.WithCancel(context.Background())

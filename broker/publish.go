@@ -20,7 +20,8 @@ func (c *conn) receive(f packet.Frame) error {
 	if err != nil {
 		return err
 	}
-	c.server.figures.Received.Add(1)
+	c.received.publishes++
+	c.received.payload += int64(len(p.Payload))
 	if p.QoS == mqtt.ExactlyOnce {
 		isNew, err := c.session.firstTime(c, p.ID)
 		if err != nil {

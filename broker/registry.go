@@ -43,12 +43,15 @@ func (s *Server) enterWith(k *courier, e *entry) (*session, error) {
 	s.note(Entered{ClientID: e.id, User: e.user, New: !present, Inner: e.inner, Expiry: e.expiry, Will: e.will})
 	if !e.inner {
 		s.connected++
+		s.mostConnected = max(s.mostConnected, s.connected)
+		s.figures.Connections.Add(1)
 	}
 	if e.greet != nil {
 		old.mu.Lock()
 		e.greet(old, present)
 		old.mu.Unlock()
 	}
+	s.announce(k, old, "connected", time.Now())
 	return old, nil
 }
 
@@ -142,7 +145,9 @@ func (s *Server) exitWith(k *courier, old *session, withWill bool, expiry *time.
 	if !withWill { // [MQTT-3.1.2-10]
 		old.will = nil
 	}
-	s.afterExit(k, old, time.Now())
+	now := time.Now()
+	s.afterExit(k, old, now)
+	s.announce(k, old, "disconnected", now)
 }
 
 // afterExit is what becomes of a session whose client has left.
@@ -200,7 +205,10 @@ func (s *Server) willDue(old *session) {
 // expired is when a session has outlived its connection long enough.
 // [MQTT-3.1.2-23]
 func (s *Server) expired(old *session) {
-	s.later(old, func(k *courier) { s.discard(k, old) })
+	s.later(old, func(k *courier) {
+		s.figures.ExpiredSessions.Add(1)
+		s.discard(k, old)
+	})
 }
 
 // later does something to a session whose client is still away.

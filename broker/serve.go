@@ -126,6 +126,7 @@ func (s *Server) serveConn(nc net.Conn, o ListenerOptions, r *roster) {
 		return
 	}
 	defer s.sockets.Add(-1)
+	s.figures.Sockets.Add(1)
 	c := s.newConn(nc, o)
 	if !r.add(c) {
 		_ = nc.Close() // too late

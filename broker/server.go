@@ -14,6 +14,7 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,16 +42,10 @@ type Server struct {
 	numbers  atomic.Uint64 // the last one given to a message for the store
 	sockets  atomic.Int64  // network connections, before CONNECT too
 
-	mu        sync.Mutex
-	sessions  map[string]*session
-	connected int // sessions of clients outside that are connected
-}
-
-// Figures count what happens in a server.
-type Figures struct {
-	Received atomic.Int64 // PUBLISH packets that came in
-	Dropped  atomic.Int64 // messages that a full queue or a packet limit lost
-	Expired  atomic.Int64 // messages that waited too long
+	mu            sync.Mutex
+	sessions      map[string]*session
+	connected     int // sessions of clients outside that are connected
+	mostConnected int // so far
 }
 
 // New makes a server and starts nothing.
@@ -75,7 +70,7 @@ func (s *Server) Figures() *Figures { return &s.figures }
 const sweepEvery = 30 * time.Second
 
 // Run keeps the server's time until ctx ends: keep alives, session expiry, will
-// delays, expiry of retained messages.
+// delays, expiry of retained messages, figures under $SYS.
 func (s *Server) Run(ctx context.Context) error {
 	sweep := &timer{fire: func(now time.Time) time.Time {
 		s.sweep(now)
@@ -83,6 +78,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}}
 	s.timers.set(sweep, time.Now().Add(sweepEvery))
 	defer s.timers.stop(sweep)
+	if s.cfg.SysInterval > 0 {
+		now := time.Now()
+		figures := &timer{fire: newSys(s, now).fire}
+		s.timers.set(figures, now)
+		defer s.timers.stop(figures)
+	}
 	s.timers.run(ctx)
 	return nil
 }
@@ -97,14 +98,22 @@ func (s *Server) sweep(now time.Time) {
 func (s *Server) retain(p *publication) error {
 	if len(p.Payload) == 0 {
 		s.retained.Delete(p.Topic)
-	} else if deep(p.Topic) || !s.retained.Put(p.Topic, p.keep(), s.cfg.MaxRetained) {
+	} else if deep(p.Topic) || !s.retained.Put(p.Topic, p.keep(), s.room(p.Topic)) {
 		s.figures.Dropped.Add(1)
 		return nil
 	}
-	if s.Store == nil {
+	if s.Store == nil || reserved(p.Topic) {
 		return nil
 	}
 	return s.noteMessage(Retained{Message: p.keep().Message, Expires: p.expires})
+}
+
+// room is how many topics may hold a retained message if this is one of them.
+func (s *Server) room(topic string) int {
+	if reserved(topic) {
+		return math.MaxInt
+	}
+	return s.cfg.MaxRetained
 }
 
 // mayRetain says whether the topic may hold a retained message, for it does

@@ -123,6 +123,7 @@ func (s *session) send(c *conn, p *publication, d *delivery, now time.Time) (sen
 		id := s.fly(d)
 		buf[at], buf[at+1] = byte(id>>8), byte(id)
 	}
+	c.line.sent.publish(len(p.Payload))
 	return true, c.line.commit(buf)
 }
 

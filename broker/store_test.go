@@ -59,7 +59,9 @@ func (m *memory) crash() *memory {
 // startOn starts a server on a store.
 func startOn(t *testing.T, store Store) (s *Server, addr string) {
 	t.Helper()
-	s = New(Defaults(), quiet())
+	cfg := Defaults()
+	cfg.SysInterval = 0
+	s = New(cfg, quiet())
 	s.Store = store
 	if err := s.Load(); err != nil {
 		t.Fatal(err)

@@ -57,6 +57,9 @@ type Frame struct {
 	Body   []byte
 }
 
+// Size is the length in bytes of the packet, header included.
+func (f Frame) Size() int { return 1 + varintSize(len(f.Body)) + len(f.Body) }
+
 // Type is the kind of the packet.
 func (f Frame) Type() Type { return Type(f.Header >> 4) }
 

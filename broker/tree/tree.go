@@ -55,9 +55,10 @@ type Match[S comparable] struct {
 type Tree[S comparable] struct {
 	remembered atomic.Pointer[memory[S]] // nil after a change
 
-	mu    sync.Mutex // guards what follows, and the setting of remembered
-	root  *node[S]
-	count int
+	mu     sync.Mutex // guards what follows, and the setting of remembered
+	root   *node[S]
+	count  int
+	shared int // of count
 }
 
 // node is one level of topic filters.
@@ -75,6 +76,13 @@ func (t *Tree[S]) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.count
+}
+
+// Shared is how many of the subscriptions are shared ones.
+func (t *Tree[S]) Shared() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shared
 }
 
 // Subscribe adds a subscription to a valid filter, or replaces the one of the
@@ -97,6 +105,9 @@ func (t *Tree[S]) Subscribe(s S, f mqtt.Filter, o Options) (isNew bool) {
 	}
 	if isNew {
 		t.count++
+	}
+	if isNew && share != "" {
+		t.shared++
 	}
 	return isNew
 }
@@ -145,6 +156,9 @@ func (t *Tree[S]) Unsubscribe(s S, f mqtt.Filter) bool {
 	}
 	t.remembered.Store(nil)
 	t.count--
+	if share != "" {
+		t.shared--
+	}
 	return true
 }
 
