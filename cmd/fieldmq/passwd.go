@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"fieldmq/broker/access"
@@ -116,11 +117,21 @@ func askTerminal(ctx context.Context, fd int, prompt io.Writer, name string) ([]
 
 // askUnseen reads a line that the terminal does not show. Ctrl-C ends it; the
 // read itself cannot be ended, and is left to the end of the process.
-func askUnseen(ctx context.Context, fd int, prompt io.Writer, text string) ([]byte, error) {
-	before, err := term.GetState(fd)
+func askUnseen(ctx context.Context, fd int, prompt io.Writer, text string) (line []byte, err error) {
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return nil, err
 	}
+	// Before the question, or a quick answer would be seen.
+	unseen := *before
+	unseen.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &unseen); err != nil {
+		return nil, err
+	}
+	defer func() {
+		fmt.Fprintln(prompt)
+		err = errors.Join(err, unix.IoctlSetTermios(fd, unix.TCSETS, before))
+	}()
 	fmt.Fprint(prompt, text)
 	type answer struct {
 		line []byte
@@ -133,10 +144,8 @@ func askUnseen(ctx context.Context, fd int, prompt io.Writer, text string) ([]by
 	}()
 	select {
 	case a := <-answered:
-		fmt.Fprintln(prompt)
 		return a.line, a.err
 	case <-ctx.Done():
-		fmt.Fprintln(prompt)
-		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+		return nil, ctx.Err()
 	}
 }
