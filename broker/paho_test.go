@@ -104,3 +104,46 @@ func TestPahoFindsItsSessionAgain(t *testing.T) {
 		t.Error("nothing came")
 	}
 }
+
+func TestPahoSeesRetainedMessagesAndWills(t *testing.T) {
+	s, addr := start(t, Defaults())
+	received := make(chan *paho.Publish, 10)
+	sub, _ := pahoClient(t, addr, &paho.Connect{ClientID: "sub", CleanStart: true, KeepAlive: 30}, received)
+	next := func() *paho.Publish {
+		t.Helper()
+		select {
+		case got := <-received:
+			return got
+		case <-time.After(patience):
+			t.Fatal("nothing came")
+			return nil
+		}
+	}
+	pub, _ := pahoClient(t, addr, &paho.Connect{
+		ClientID: "pub", CleanStart: true, KeepAlive: 30,
+		WillMessage:    &paho.WillMessage{Topic: "w", Payload: []byte("gone"), QoS: 1, Retain: true},
+		WillProperties: &paho.WillProperties{}, // the library drops its properties
+	}, nil)
+	if _, err := pub.Publish(patient(t), &paho.Publish{Topic: "kept", QoS: 1, Retain: true, Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	subscribe := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "kept", QoS: 1}, {Topic: "w", QoS: 1, RetainAsPublished: true}}}
+	if _, err := sub.Subscribe(patient(t), subscribe); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(); got.Topic != "kept" || !got.Retain || string(got.Payload) != "x" {
+		t.Errorf("got %v", got)
+	}
+	if err := pub.Disconnect(&paho.Disconnect{ReasonCode: 4}); err != nil { // with will
+		t.Error(err)
+	}
+	if got := next(); got.Topic != "w" || !got.Retain || string(got.Payload) != "gone" {
+		t.Errorf("got %v", got)
+	}
+	if n := s.retained.Len(); n != 2 {
+		t.Errorf("%d retained messages", n)
+	}
+	if err := sub.Disconnect(&paho.Disconnect{}); err != nil {
+		t.Error(err)
+	}
+}
