@@ -6,20 +6,20 @@ import (
 	"fieldmq/broker/mqtt"
 )
 
-// next is what to send now. If it has no entry there is nothing, and wait says when to ask again
-// without being rung for; zero: not at all.
+// next is what to send now. If it has no entry there is nothing, and wait says
+// when to ask again without being rung for; zero: not at all.
 func (q *queue) next(now time.Time) (f flight, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.resend) > 0 {
-		return q.repeat(now), 0
-	}
 	window := q.server.window
 	if q.suspect != nil {
 		window = 1
 	}
-	if len(q.flights) >= window {
+	if q.unanswered() >= window { // [MQTT-4.9.0-2]
 		return flight{}, 0
+	}
+	if len(q.resend) > 0 {
+		return q.repeat(now), 0
 	}
 	if wait := q.held.Sub(now); wait > 0 {
 		return flight{}, wait
@@ -37,10 +37,13 @@ func (q *queue) next(now time.Time) (f flight, wait time.Duration) {
 	}
 }
 
+// unanswered is how many messages were sent on this connection and are not
+// acknowledged. They are the first of the flights.
+func (q *queue) unanswered() int { return len(q.flights) - len(q.resend) }
+
 // repeat is the next of those that were under way when the last connection
-// ended. The window holds them all, or the server shrank it and takes them
-// nevertheless. What is news no more could set back a state that arrived, and
-// goes as history.
+// ended. What is news no more could set back a state that arrived, and goes as
+// history.
 func (q *queue) repeat(now time.Time) flight {
 	f := q.resend[0]
 	q.resend = q.resend[1:]
@@ -71,11 +74,21 @@ func (q *queue) pick(now time.Time) (e *entry, replay bool, wait time.Duration) 
 		if wait := q.paced.Sub(now); wait > 0 {
 			return nil, false, wait
 		}
-		q.paced = now.Add(time.Second / time.Duration(q.drain))
+		q.paced = later(q.paced, now.Add(-timerSlack)).Add(time.Second / time.Duration(q.drain))
 	}
 	q.cursor = e.number
 	e.past = true
 	return e, true, 0
+}
+
+// timerSlack is by how much a timer may be late and the pace still kept.
+const timerSlack = 10 * time.Millisecond
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // pop takes the first entry out of a lane that is still to be sent: it was not

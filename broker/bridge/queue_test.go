@@ -268,6 +268,38 @@ func TestPoisonIsGivenUpAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestSuspectGoesAloneOnASessionThatIsThere(t *testing.T) {
+	q, now := testQueue(1000, ""), time.Now()
+	q.begin(anything, false)
+	for i := range 3 {
+		q.add(message("event", strconv.Itoa(i), false), false, now)
+		q.next(now)
+	}
+	q.end(guiltNamed)
+	q.begin(anything, true)
+	f, _ := q.next(now)
+	if string(f.entry.message.Payload) != "0" {
+		t.Fatalf("got %+v", f)
+	}
+	if f, _ := q.next(now); f.entry != nil {
+		t.Fatalf("%s goes with the suspect", f.entry.message.Payload)
+	}
+	q.acknowledge(f.id, packet.Success, now)
+	q.next(now)
+	if f, _ := q.next(now); f.entry == nil {
+		t.Error("the others wait although the suspect was innocent")
+	}
+}
+
+func TestMessageThatNeverFitsDrivesNothingOut(t *testing.T) {
+	q, now := testQueue(1000, ""), time.Now()
+	q.add(message("event", "x", false), false, now)
+	q.add(message("event", string(make([]byte, 2<<20)), false), false, now)
+	if s := balance(t, q); s.Queued != 1 || s.Dropped[droppedFull] != 1 {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestExpiredMessagesAreNotSentAndExpiredStatesAreHistory(t *testing.T) {
 	q, now := testQueue(1000, ""), time.Now()
 	for _, retain := range []bool{true, false} {

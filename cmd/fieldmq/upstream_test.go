@@ -47,13 +47,16 @@ func above(t *testing.T, port string, args ...string) *process {
 }
 
 func TestDemoHasACloud(t *testing.T) {
-	demo := start(t, binary, "demo", "--for", "20s")
+	demo := start(t, binary, "demo", "--for", "60s")
 	line := demo.expect("cloud    mosquitto_sub")
 	_, port, _ := strings.Cut(line, "-p ")
 	port, _, _ = strings.Cut(port, " ")
 	sub := above(t, port, "-t", "demo/#")
 	sub.expect("demo/device/meter/voltage ")
 	sub.expect("demo/device/demo/status 1 online")
+	sub.wait(0, "that it is connected", func(line string) bool {
+		return strings.HasPrefix(line, "demo/device/demo/upstream_cloud_connected ") && strings.HasSuffix(line, " true")
+	})
 	_, errs, code := output(t, "mosquitto_pub", "-h", "127.0.0.1", "-p", port, "-t", "demo/device/boiler/setpoint/set", "-m", "47.5", "-q", "1")
 	if code != 0 {
 		t.Fatal(errs)

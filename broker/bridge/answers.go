@@ -1,0 +1,78 @@
+package bridge
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+)
+
+// land takes a flight out of those under way.
+func (q *queue) land(f *flight) {
+	delete(q.ids, f.id)
+	if i := slices.Index(q.flights, f); i >= 0 {
+		q.flights = slices.Delete(q.flights, i, i+1)
+	}
+	q.resend = slices.DeleteFunc(q.resend, func(r *flight) bool { return r == f })
+}
+
+// received is told of PUBREC. It says whether PUBREL is to be sent.
+func (q *queue) received(id uint16, r packet.Reason, now time.Time) (refused string, release bool) {
+	if r.Failed() {
+		return q.acknowledge(id, r, now), false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	f := q.ids[id]
+	if f == nil || f.qos != mqtt.ExactlyOnce {
+		return "", f == nil // the server may finish with what we do not know
+	}
+	f.released = true
+	return "", true
+}
+
+// acknowledge is told of PUBACK, PUBCOMP and a PUBREC that fails. refused is
+// the topic of a message that the server will not have.
+func (q *queue) acknowledge(id uint16, r packet.Reason, now time.Time) (refused string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	defer q.ring()
+	f := q.ids[id]
+	if f == nil {
+		return ""
+	}
+	q.land(f)
+	q.progress = true
+	e := f.entry
+	switch {
+	case !r.Failed(), r == packet.IDNotFound: // PUBCOMP for what it has finished [MQTT-4.3.3]
+		q.deliver(e)
+		return ""
+	case q.putOff(e, r):
+		e.tries++
+		q.held = now.Add(min(time.Second<<min(e.tries-1, 6), time.Minute))
+		e.lane = express
+		i, _ := slices.BinarySearchFunc(q.again, e, func(a, b *entry) int { return cmp.Compare(a.number, b.number) })
+		q.again = slices.Insert(q.again, i, e)
+		return ""
+	}
+	q.drop(e, r.String())
+	return e.message.Topic
+}
+
+// mostTries is how often a message is tried for which the server gives no
+// reason: some ten minutes.
+const mostTries = 15
+
+// putOff says whether a refusal may be another one later.
+func (q *queue) putOff(e *entry, r packet.Reason) bool {
+	switch r {
+	case packet.QuotaExceeded:
+		return true
+	case packet.Unspecified, packet.ImplementationError, packet.IDInUse:
+		return e.tries < mostTries
+	}
+	return false
+}
