@@ -129,6 +129,9 @@ func (l *ledger) found(f scan.Found) {
 		return
 	}
 	fmt.Fprintf(l.out, "%s unit %d: %s\n", f.Bus, f.Unit, f.Answer)
+	if f.Identity != "" {
+		fmt.Fprintf(l.out, "  it says that it is %s\n", f.Identity)
+	}
 	for _, g := range f.Guesses {
 		fmt.Fprintf(l.out, "  %s, %s: %s; %d of its %s\n", g.Profile, g.Model, strings.Join(g.Evidence, ", "), g.Good, count(g.Points, "point", "points"))
 	}

@@ -23,7 +23,7 @@ func find(received []byte, unit byte, request *pdu, packager modbus.Packager) (f
 		if received[i] != unit {
 			continue
 		}
-		n := frameLen(request, received[i+1], received[i+2])
+		n := frameLen(request, received[i+1:])
 		if n == 0 {
 			continue
 		}
@@ -44,16 +44,21 @@ func find(received []byte, unit byte, request *pdu, packager modbus.Packager) (f
 	return frame{}, begun, false
 }
 
-// frameLen is the length of a frame that begins with a function code and a
-// byte, as it says itself; 0 if it is of another function than the request.
-func frameLen(request *pdu, function, next byte) int {
-	switch {
+// frameLen is the length of a frame that goes on with these bytes behind its
+// unit id, as it says itself; 0 if it is of another function than the request.
+func frameLen(request *pdu, rest []byte) int {
+	switch function := rest[0]; {
 	case function == request.FunctionCode|failed:
 		return 2 + rtuOverhead
 	case function != request.FunctionCode:
 		return 0
+	case function == encapsulated:
+		if n := identityLen(rest); n > 0 {
+			return n + rtuOverhead
+		}
+		return 0
 	case counted(request):
-		return 2 + int(next) + rtuOverhead
+		return 2 + int(rest[1]) + rtuOverhead
 	}
 	return answerLen(request) + rtuOverhead
 }

@@ -83,6 +83,8 @@ func answerLen(request *pdu) int {
 		return 5
 	case modbus.FuncCodeMaskWriteRegister:
 		return 7
+	case encapsulated:
+		return shortestIdentity // as answers go, which say their length themselves
 	}
 	return 0
 }
@@ -110,6 +112,10 @@ func echoes(request *pdu) bool {
 func answers(request, answer *pdu) bool {
 	if isException(request, answer) {
 		return true
+	}
+	if request.FunctionCode == encapsulated {
+		whole := append([]byte{answer.FunctionCode}, answer.Data...)
+		return answer.FunctionCode == encapsulated && identityLen(whole) == len(whole)
 	}
 	if answer.FunctionCode != request.FunctionCode || 1+len(answer.Data) != answerLen(request) {
 		return false

@@ -37,10 +37,11 @@ type Config struct {
 
 // Found is a device that answered.
 type Found struct {
-	Bus     string  `json:"bus"` // in words, with its line: "/dev/ttyUSB0 9600 8N1"
-	Unit    int     `json:"unit"`
-	Answer  string  `json:"answer"`            // to the first question
-	Guesses []Guess `json:"guesses,omitempty"` // the best first
+	Bus      string  `json:"bus"` // in words, with its line: "/dev/ttyUSB0 9600 8N1"
+	Unit     int     `json:"unit"`
+	Identity string  `json:"identity,omitempty"` // what it says of itself
+	Answer   string  `json:"answer"`             // to the first question
+	Guesses  []Guess `json:"guesses,omitempty"`  // the best first
 }
 
 // scanner is one scan.
@@ -140,7 +141,9 @@ func (s *scanner) line(ctx context.Context, words string, units span) (heard int
 			continue
 		}
 		heard++
-		f := Found{Bus: words, Unit: unit, Answer: answer, Guesses: guess(ctx, bus, words, unit)}
+		f := Found{Bus: words, Unit: unit, Answer: answer}
+		f.Identity, _ = bus.Identity(ctx, byte(unit), s.Timeout) // few know it
+		f.Guesses = guess(ctx, bus, words, unit)
 		s.found = append(s.found, f)
 		s.Found(f)
 	}

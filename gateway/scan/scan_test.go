@@ -54,6 +54,13 @@ func (m meter) Read(t sim.Table, address uint16, values []uint16) error {
 
 func (m meter) Write(sim.Table, uint16, []uint16) error { return sim.IllegalFunction }
 
+// named is a meter that says what it is.
+type named struct{ meter }
+
+func (named) Identity() sim.Identity {
+	return sim.Identity{Vendor: "Eastron", Product: "SDM630", Revision: "1.7"}
+}
+
 // mute is a device that declines whatever it is asked.
 type mute struct{}
 
@@ -137,7 +144,7 @@ func best(f scan.Found) string {
 
 func TestDevicesAreFoundOnLinesOfThreeSpeeds(t *testing.T) {
 	t.Parallel()
-	a := serveLine(t, line.Settings{Baud: 9600, DataBits: 8, StopBits: 1}, sim.Unit{ID: 1, Device: sdm630()}, sim.Unit{ID: 6, Device: sdm120()})
+	a := serveLine(t, line.Settings{Baud: 9600, DataBits: 8, StopBits: 1}, sim.Unit{ID: 1, Device: named{sdm630()}}, sim.Unit{ID: 6, Device: sdm120()})
 	b := serveLine(t, line.Settings{Baud: 19200, DataBits: 8, StopBits: 1, Parity: line.Even}, sim.Unit{ID: 2, Device: sdm120()}, sim.Unit{ID: 3, Device: mute{}})
 	c := serveLine(t, line.Settings{Baud: 38400, DataBits: 8, StopBits: 1}, sim.Unit{ID: 1, Device: sdm120()})
 	found, err := scanned(t, t.Context(), scan.Config{Buses: []string{a, b, c}, Last: 8, Timeout: 60 * time.Millisecond, Budget: time.Minute})
@@ -152,6 +159,9 @@ func TestDevicesAreFoundOnLinesOfThreeSpeeds(t *testing.T) {
 		a + " 9600 8N1 unit 1 eastron/sdm630", a + " 9600 8N1 unit 6 eastron/sdm120",
 		b + " 19200 8E1 unit 2 eastron/sdm120", b + " 19200 8E1 unit 3",
 		c + " 38400 8N1 unit 1 eastron/sdm120",
+	}
+	if len(found) > 1 && (found[0].Identity != "Eastron SDM630 1.7" || found[1].Identity != "") {
+		t.Errorf("they say of themselves %q and %q", found[0].Identity, found[1].Identity)
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
