@@ -23,7 +23,11 @@ func checksum(salt uint32, frame []byte) uint32 {
 // appendFrame writes a record with its header behind buf.
 func appendFrame(buf []byte, salt uint32, r record) []byte {
 	start := len(buf)
-	buf = encode(append(buf, make([]byte, frameHeader)...), r)
+	return seal(encode(append(buf, make([]byte, frameHeader)...), r), start, salt)
+}
+
+// seal fills the header of a frame in, which begins at start and goes to the end.
+func seal(buf []byte, start int, salt uint32) []byte {
 	frame := buf[start:]
 	binary.LittleEndian.PutUint32(frame, uint32(len(frame)-frameHeader))
 	binary.LittleEndian.PutUint32(frame[4:], checksum(salt, frame))

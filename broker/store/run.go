@@ -92,7 +92,7 @@ func (s *Store) due(now time.Time) bool {
 
 // checkRoom finds out whether messages may still be taken.
 func (s *Store) checkRoom() {
-	free, err := freeSpace(s.dir)
+	free, err := s.disk.free(s.dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	total, _ := s.size()

@@ -103,7 +103,7 @@ func (g *segment) write(buf []byte, at int64) error {
 
 // sync returns when all that was written is on the disk. After a failure the
 // file is not to be relied on: the kernel has forgotten what it could not write.
-func (g *segment) sync() error {
+func (g *segment) sync(data func(*os.File) error) error {
 	if !g.dirty {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (g *segment) sync() error {
 	if err := g.reopen(); err != nil {
 		return err
 	}
-	if err := syncData(g.file); err != nil {
+	if err := data(g.file); err != nil {
 		g.failed = fmt.Errorf("sync %s: %w", g.path, err)
 		return g.failed
 	}

@@ -28,6 +28,7 @@ type Store struct {
 	lock    *os.File
 	figures Figures
 	damage  []Damage
+	disk    disk
 
 	appended, written, synced atomic.Uint64 // bytes since Open
 
@@ -57,6 +58,12 @@ type batch struct {
 	buf     []byte
 }
 
+// disk is what tests have fail.
+type disk struct {
+	sync func(*os.File) error
+	free func(dir string) (int64, error)
+}
+
 // Figures count what a store does. They may be read at any time.
 type Figures struct {
 	Written atomic.Int64 // bytes of records
@@ -79,7 +86,7 @@ func open(dir string, cfg Config, log *slog.Logger) (_ *Store, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, dir: dir, log: log, wake: make(chan struct{}, 1), writer: make(chan struct{}, 1)}
+	s := &Store{cfg: cfg, dir: dir, log: log, disk: disk{syncData, freeSpace}, wake: make(chan struct{}, 1), writer: make(chan struct{}, 1)}
 	if s.lock, err = lock(dir); err != nil {
 		return nil, err
 	}

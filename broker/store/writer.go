@@ -113,7 +113,7 @@ func (s *Store) syncSegments() (failed error) {
 			continue
 		}
 		s.figures.Syncs.Add(1)
-		if err := g.sync(); err != nil {
+		if err := g.sync(s.disk.sync); err != nil {
 			if failed != nil {
 				return errors.Join(failed, err)
 			}

@@ -229,3 +229,39 @@ func TestAFolderInUseIsSaidInOneSentence(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
+
+func TestStoreIsShownVerifiedAndExported(t *testing.T) {
+	k := startKept(t, "")
+	sub := k.dial("sub", nil)
+	sub.subscribe("t", 1)
+	sub.conn.Close()
+	k.dial("pub", nil).publish(500, mqtt.AtLeastOnce)
+	folder := filepath.Join(filepath.Dir(k.file), "data")
+	shown, errs, code := output(t, binary, "store", "show", folder)
+	if code != 0 || !strings.Contains(shown, "500 messages wait") || !strings.Contains(shown, `"sub"`) {
+		t.Errorf("exit %d: %s%s", code, shown, errs)
+	}
+	exported, errs, code := output(t, binary, "store", "export", folder)
+	if code != 0 || strings.Count(exported, `{"record":"queued"`) != 500 || !strings.Contains(exported, `"Topic":"device/box/status"`) {
+		t.Errorf("exit %d: %s%.2000s", code, errs, exported)
+	}
+	k.run.kill()
+	if said, errs, code := output(t, binary, "store", "verify", folder); code != 0 || !strings.Contains(said, "no damage") {
+		t.Errorf("exit %d: %s%s", code, said, errs)
+	}
+	segments, err := filepath.Glob(filepath.Join(folder, "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/1000]++
+	if err := os.WriteFile(segments[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, _, code := output(t, binary, "store", "verify", folder); code != 1 || !strings.Contains(said, "damaged") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+}

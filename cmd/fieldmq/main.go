@@ -105,6 +105,6 @@ Then describe your own devices in a file, have it checked, and run it:
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), checkCommand(), planCommand(), scanCommand(), readCommand(), writeCommand(), explainCommand(), demoCommand(), simCommand(), brokerCommand(), passwdCommand(), profilesCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), planCommand(), scanCommand(), readCommand(), writeCommand(), explainCommand(), demoCommand(), simCommand(), brokerCommand(), passwdCommand(), profilesCommand(), storeCommand(), versionCommand())
 	return root
 }
