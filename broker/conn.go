@@ -53,7 +53,7 @@ func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
 	c := &conn{
 		server:  s,
 		log:     s.log.With("remote", nc.RemoteAddr().String()),
-		reader:  packet.NewReader(nc, min(s.cfg.MaxPacketSize, maxConnect)),
+		reader:  packet.NewReader(source(nc), min(s.cfg.MaxPacketSize, maxConnect)),
 		peer:    o.peer(nc.RemoteAddr()),
 		courier: courier{server: s, pub: publication{borrowed: true}},
 	}
