@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"fieldmq/firmware-sim/cable"
 )
@@ -166,5 +167,49 @@ func TestWriteAsksAPerson(t *testing.T) {
 		}
 		terminal.Close()
 		person.Close()
+	}
+}
+
+func TestPromptEndsWithCtrlC(t *testing.T) {
+	file, _ := startDevices(t)
+	person, err := cable.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer person.Close()
+	terminal, err := os.OpenFile(person.Port(), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	cmd := exec.Command(binary, "write", "-c", file, "boiler", "setpoint", "50")
+	cmd.Stdin = terminal
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := make([]byte, 1024)
+	for text := ""; !strings.Contains(text, "[y/N]"); {
+		n, err := out.Read(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(said[:n])
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		cmd.Process.Kill()
+		<-ended
+		t.Fatal("Ctrl-C does not end the question")
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit %d", code)
 	}
 }

@@ -17,7 +17,6 @@ import (
 type target struct {
 	words  probe.Words
 	config string
-	unit   int
 	json   bool
 }
 

@@ -102,14 +102,26 @@ func confirm(ctx context.Context, p *probe.Probe, t *target, entries []mapping.E
 		return err
 	}
 	fmt.Fprintf(out, "write %s there? [y/N] ", strings.Join(values, " "))
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+	if a := strings.ToLower(strings.TrimSpace(answer(ctx, in))); a != "y" && a != "yes" {
 		return errDeclined
 	}
 	return nil
+}
+
+// answer is a line of the person, empty if ctx ends first. A read from a
+// terminal cannot be called off: the goroutine then ends with the process.
+func answer(ctx context.Context, in io.Reader) string {
+	said := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in).ReadString('\n') // what cannot be read is no yes
+		said <- line
+	}()
+	select {
+	case line := <-said:
+		return line
+	case <-ctx.Done():
+		return ""
+	}
 }
 
 // readBack shows what is there afterwards, and compares.
