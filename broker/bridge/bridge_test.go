@@ -18,6 +18,7 @@ func TestMessagesGoOutAndCommandsComeIn(t *testing.T) {
 	far := watch(t, "127.0.0.1:"+c.port, "site/#", "answers")
 	s := startSite(t, config("mqtt://127.0.0.1:"+c.port))
 	s.connected()
+	s.listening(far, "site/device/probe/x/set")
 	m := mqtt.Message{
 		Topic: "device/meter/voltage", Payload: []byte("230.1"), QoS: 1, Retain: true, Expiry: time.Minute, UTF8: true, ContentType: "text/plain",
 		UserProperties: []mqtt.UserProperty{{Name: "ts", Value: "123"}},
@@ -207,8 +208,7 @@ func TestLoopIsCut(t *testing.T) {
 	s := startSite(t, conf)
 	s.connected()
 	far := watch(t, "127.0.0.1:"+c.port, "x/#")
-	far.publish(&paho.Publish{Topic: "y/a", Payload: []byte("comes in"), QoS: 1})
-	until(t, "came in", func() bool { return s.Stats().Received == 1 })
+	s.listening(far, "y/a")
 	s.say("device/b", "own", false)
 	far.expect("x/device/b", "own")
 	s.settled()
@@ -223,13 +223,17 @@ func TestRetainedCommandIsNotFetched(t *testing.T) {
 	far.publish(&paho.Publish{Topic: "site/device/boiler/pump/set", Payload: []byte("true"), QoS: 1, Retain: true})
 	s := startSite(t, config("mqtt://127.0.0.1:"+c.port))
 	s.connected()
-	commands := s.server.Subscribe(t.Context(), "device/#")
+	s.listening(far, "site/device/probe/x/set")
+	commands := s.server.Subscribe(t.Context(), "device/boiler/#")
 	far.publish(&paho.Publish{Topic: "site/device/boiler/lamp/set", Payload: []byte("true"), QoS: 1, Retain: true})
 	for m := range commands {
 		if m.Topic != "device/boiler/lamp/set" || m.Retain {
 			t.Errorf("got %+v, want the live command alone, not retained", m)
 		}
 		break
+	}
+	if refused := s.Stats().Refused; len(refused) != 0 {
+		t.Errorf("the server was asked for what is refused: %v", refused)
 	}
 }
 

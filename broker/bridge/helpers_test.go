@@ -237,6 +237,15 @@ func (s *site) connected() {
 	until(s.t, "connected", func() bool { return s.Stats().Connected })
 }
 
+// listening waits until what is published on a topic there comes in.
+func (s *site) listening(there *watcher, topic string) {
+	s.t.Helper()
+	until(s.t, "subscribed", func() bool {
+		there.publish(&paho.Publish{Topic: topic, Payload: []byte("probe"), QoS: 1})
+		return s.Stats().Received > 0
+	})
+}
+
 // say publishes here.
 func (s *site) say(topic, payload string, retain bool) {
 	s.t.Helper()

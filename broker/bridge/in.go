@@ -44,7 +44,7 @@ func (b *Bridge) admit(ctx context.Context, p *packets.Publish) (reason string) 
 		return refusedExpired
 	case m.Retain:
 		return refusedRetained // it was not asked for: see In
-	case by == nil, !mqtt.ValidTopic(here), strings.HasPrefix(here, "$"), strings.HasPrefix(here, own("")):
+	case by == nil, !mqtt.ValidTopic(here), strings.HasPrefix(here, "$"), strings.HasPrefix(here, ownRoot):
 		return refusedTopic
 	case crossed(&m, b.identity.Gateway+"/"):
 		return refusedLoop

@@ -24,7 +24,7 @@ func (b *Bridge) read(ctx context.Context) error {
 			return nil
 		case strings.HasPrefix(m.Topic, b.replies.prefix):
 			b.answer(m)
-		case strings.HasPrefix(m.Topic, own("")):
+		case strings.HasPrefix(m.Topic, ownRoot):
 		case m.Topic == b.identity.Online.Topic:
 			// Whether the gateway is online the bridge says itself.
 		default:

@@ -20,8 +20,12 @@ type replies struct {
 
 func newReplies(name string) *replies { return &replies{prefix: own(name) + "reply/"} }
 
-// own is where the topics begin that a bridge has for itself in the broker here.
-func own(name string) string { return "upstream/" + name + "/" }
+// ownRoot is where the topics begin that bridges have for themselves in the
+// broker here. They never cross a bridge.
+const ownRoot = "upstream/"
+
+// own is where those of one bridge begin.
+func own(name string) string { return ownRoot + name + "/" }
 
 // lend is the topic here for an answer to a topic there.
 func (r *replies) lend(there string) string {

@@ -1,0 +1,136 @@
+package bridge
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/eclipse/paho.golang/packets"
+
+	"fieldmq/broker"
+	"fieldmq/broker/mqtt"
+)
+
+func TestWhatComesIsRefusedForAReason(t *testing.T) {
+	zero := uint32(0)
+	hop := func(mark string) *packets.Properties {
+		return &packets.Properties{User: []packets.User{{Key: propHop, Value: mark}}}
+	}
+	for _, c := range []struct {
+		name string
+		in   packets.Publish
+		want string // empty: it is taken
+	}{
+		{"a command", packets.Publish{Topic: "site/device/a/b/set"}, ""},
+		{"what crossed another gateway", packets.Publish{Topic: "site/device/a/b/set", Properties: hop("other/cloud")}, ""},
+		{"what crossed this one", packets.Publish{Topic: "site/device/a/b/set", Properties: hop("box/cloud")}, refusedLoop},
+		{"what crossed it to another upstream", packets.Publish{Topic: "site/device/a/b/set", Properties: hop("box/second")}, refusedLoop},
+		{"a retained command", packets.Publish{Topic: "site/device/a/b/set", Retain: true}, refusedRetained},
+		{"what has expired", packets.Publish{Topic: "site/device/a/b/set", Properties: &packets.Properties{MessageExpiry: &zero}}, refusedExpired},
+		{"what no rule takes", packets.Publish{Topic: "site/device/a"}, refusedTopic},
+		{"a topic of the broker", packets.Publish{Topic: "all/$SYS/x"}, refusedTopic},
+		{"a topic of the bridge", packets.Publish{Topic: "all/upstream/cloud/end"}, refusedTopic},
+		{"no topic at all", packets.Publish{Topic: "all"}, refusedTopic},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conf := config("mqtt://x")
+			conf.In = append(conf.In, In{Topic: "all/#", To: "#"})
+			b := New(conf, Identity{Gateway: "box", Upstream: "cloud"}, broker.New(broker.Defaults(), quiet), quiet)
+			b.receive(t.Context(), &c.in)
+			s := b.Stats()
+			if c.want == "" && (s.Received != 1 || len(s.Refused) != 0) || c.want != "" && s.Refused[c.want] != 1 {
+				t.Errorf("received %d, refused %v", s.Received, s.Refused)
+			}
+		})
+	}
+}
+
+func TestSecondDeliveryOfQoS2IsNotTaken(t *testing.T) {
+	q := testQueue(100, "")
+	p := &protocol{queue: q}
+	if err := p.ConAckReceived(&discard{}, nil, &packets.Connack{Properties: &packets.Properties{}}); err != nil {
+		t.Fatal(err)
+	}
+	messages := make(chan *packets.Publish, 4)
+	send := func(content packets.Packet) {
+		if err := p.PacketReceived(&packets.ControlPacket{Content: content}, messages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := &packets.Publish{PacketID: 5, QoS: 2}
+	send(m)
+	send(m)
+	if len(messages) != 1 {
+		t.Errorf("taken %d times", len(messages))
+	}
+	if err := p.ConAckReceived(&discard{}, nil, &packets.Connack{SessionPresent: true, Properties: &packets.Properties{}}); err != nil {
+		t.Fatal(err)
+	}
+	send(m)
+	if len(messages) != 1 {
+		t.Error("taken again on the next connection of the session")
+	}
+	send(&packets.Pubrel{PacketID: 5})
+	send(m)
+	if len(messages) != 2 {
+		t.Error("a new message with the same identifier is not taken")
+	}
+}
+
+type discard struct{ bytes int }
+
+func (d *discard) Write(p []byte) (int, error) {
+	d.bytes += len(p)
+	return len(p), nil
+}
+
+func TestAliasesShortenTopicsWithinTheServersLimit(t *testing.T) {
+	a := aliases{limit: 2}
+	var sent []string
+	for _, topic := range []string{"a", "b", "c", "a", "b", "c"} {
+		p := &packets.Publish{Topic: topic, Properties: &packets.Properties{}}
+		a.use(p)
+		text := p.Topic
+		if p.Properties.TopicAlias != nil {
+			text += string('0' + rune(*p.Properties.TopicAlias))
+		}
+		sent = append(sent, text)
+	}
+	if want := []string{"a1", "b2", "c", "1", "2", "c"}; !slices.Equal(sent, want) {
+		t.Errorf("got %q, want %q", sent, want)
+	}
+	none := aliases{}
+	p := &packets.Publish{Topic: "a", Properties: &packets.Properties{}}
+	if none.use(p); p.Properties.TopicAlias != nil {
+		t.Error("an alias goes to a server that takes none")
+	}
+}
+
+func TestConnackIsObeyed(t *testing.T) {
+	five, one, no, size := uint16(5), byte(1), byte(0), uint32(1000)
+	got := allowed(&packets.Properties{ReceiveMaximum: &five, MaximumQOS: &one, RetainAvailable: &no, MaximumPacketSize: &size, TopicAliasMaximum: &five})
+	if want := (server{window: 5, qos: mqtt.AtLeastOnce, maxPacket: 1000, aliases: 5}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := allowed(&packets.Properties{}), (server{window: mostWindow, qos: mqtt.ExactlyOnce, retain: true}); got != want {
+		t.Errorf("a server that says nothing: got %+v, want %+v", got, want)
+	}
+}
+
+func TestTopicsOfBridgesStayHere(t *testing.T) {
+	c := startCloud(t)
+	conf := config("mqtt://127.0.0.1:" + c.port)
+	conf.Out = []Out{{Topic: "#", To: "all/#", QoS: 1}}
+	far := watch(t, "127.0.0.1:"+c.port, "all/#")
+	s := startSite(t, conf)
+	s.connected()
+	for _, topic := range []string{"upstream/cloud/end", "upstream/cloud/reply/1", "upstream/other/reply/1"} {
+		if err := s.server.Publish(t.Context(), mqtt.Message{Topic: topic, QoS: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.say("last", "x", false)
+	far.expect("all/last", "x")
+	if got := far.all("all/upstream/#"); len(got) != 0 {
+		t.Errorf("%v crossed the bridge", got)
+	}
+}
