@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -64,32 +63,36 @@ func requests(groups []group) []Request {
 	var all []Request
 	for _, g := range groups {
 		for _, r := range g.reads {
-			asked, answered := r.Bytes()
-			one := Request{
-				Every:    configs.Duration(g.every),
-				Unit:     r.Unit,
-				Function: r.Table.Function(),
-				Table:    r.Table.String(),
-				First:    r.First,
-				Count:    r.Count,
-				Manual:   r.Table.Manual(r.First),
-				Gap:      r.Count,
-				Bytes:    asked + answered,
-				Time:     float64(r.Time.Microseconds()) / 1000,
-			}
-			needed := map[int]bool{}
-			for _, i := range r.Points {
-				one.Points = append(one.Points, g.points[i].Name)
-				at := g.points[i].At.(*modbus.Address)
-				for n := range at.Count() {
-					needed[at.First()+n] = true
-				}
-			}
-			one.Gap -= len(needed)
-			all = append(all, one)
+			all = append(all, g.request(r))
 		}
 	}
 	return all
+}
+
+func (g group) request(r modbus.Request) Request {
+	sent, received := r.Bytes()
+	needed := map[int]bool{}
+	names := make([]string, len(r.Points))
+	for n, i := range r.Points {
+		names[n] = g.points[i].Name
+		at := g.points[i].At.(*modbus.Address)
+		for n := range at.Count() {
+			needed[at.First()+n] = true
+		}
+	}
+	return Request{
+		Every:    configs.Duration(g.every),
+		Unit:     r.Unit,
+		Function: r.Table.Function(),
+		Table:    r.Table.String(),
+		First:    r.First,
+		Count:    r.Count,
+		Manual:   r.Table.Manual(r.First),
+		Gap:      r.Count - len(needed),
+		Bytes:    sent + received,
+		Time:     float64(r.Time.Microseconds()) / 1000,
+		Points:   names,
+	}
 }
 
 // fair is the load up to which a bus has time left for writes, for repeats
@@ -102,17 +105,27 @@ func advise(groups []group) []string {
 	if load(groups) <= fair {
 		return nil
 	}
-	const most = 8 // times slower at once, so that the burden is shared
+	const most = 8 // times slower in one step, so that the burden is shared
 	groups, advice := join(slices.Clone(groups))
+	before := map[*drivers.Point]time.Duration{} // by a group's first point
+	for _, g := range groups {
+		before[g.points[0]] = g.every
+	}
 	for load(groups) > fair {
-		slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(b.load(), a.load()) })
 		heaviest := &groups[0]
-		before := heaviest.every
-		for load(groups) > fair && heaviest.every < most*before {
+		for i := range groups {
+			if groups[i].load() > heaviest.load() {
+				heaviest = &groups[i]
+			}
+		}
+		for limit := most * heaviest.every; load(groups) > fair && heaviest.every < limit; {
 			heaviest.every = slower(heaviest.every)
 		}
-		advice = append(advice, fmt.Sprintf("read %v every %v, not every %v",
-			heaviest, configs.Duration(heaviest.every), configs.Duration(before)))
+	}
+	for _, g := range groups {
+		if was := before[g.points[0]]; g.every != was {
+			advice = append(advice, fmt.Sprintf("read %v every %v, not every %v", g, configs.Duration(g.every), configs.Duration(was)))
+		}
 	}
 	return append(advice, fmt.Sprintf("then the load is %.0f %%", 100*load(groups)))
 }
