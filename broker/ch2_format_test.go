@@ -131,3 +131,39 @@ func TestIdentifiersOfTheServerAreFree(t *testing.T) { // [MQTT-2.2.1-4] [MQTT-4
 		})
 	}
 }
+
+// TestPacketsCutShortEndTheConnection cuts packets at every byte that they
+// cannot do without, and mends their length.
+func TestPacketsCutShortEndTheConnection(t *testing.T) { // [MQTT-4.13.1-1] [MQTT-3.1.2-9] [MQTT-3.8.3-2] [MQTT-3.10.3-2]
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			m := mqtt.Message{Topic: "topic", QoS: 1, UTF8: true, ContentType: "text/plain", CorrelationData: []byte("x"),
+				UserProperties: []mqtt.UserProperty{{Name: "k", Value: "v"}}}
+			subscribe := packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: "t", QoS: 1}}}
+			unsubscribe := packet.Unsubscribe{ID: 1, Filters: []mqtt.Filter{"t"}}
+			for _, whole := range [][]byte{
+				publishOf(v, m), subscribe.Append(nil, v), unsubscribe.Append(nil, v), packet.AppendAck(nil, v, packet.PUBREL, 1, packet.Success),
+			} {
+				for length := range len(whole) - 2 {
+					c := dial(t, addr, v, "a")
+					c.send(append([]byte{whole[0], byte(length)}, whole[2:2+length]...))
+					if f, err := c.reader.Next(); v == packet.V5 && (err != nil || f.Type() != packet.DISCONNECT || f.Body[0] != 0x81 && f.Body[0] != 0x82) {
+						t.Errorf("%v of %d bytes: got %v % x, %v", packet.Type(whole[0]>>4), length, f.Type(), f.Body, err)
+					} else if v == packet.V311 && err == nil {
+						t.Errorf("%v of %d bytes: got %v", packet.Type(whole[0]>>4), length, f.Type())
+					}
+				}
+			}
+			full := packet.Connect{Version: v, CleanStart: true, ClientID: "a", Will: &packet.Will{Message: m}, HasUser: true, User: "u", HasPassword: true, Password: []byte("p")}
+			whole := full.Append(nil)
+			for length := range len(whole) - 2 {
+				c := open(t, addr, v)
+				c.send(append([]byte{whole[0], byte(length)}, whole[2:2+length]...))
+				if f, err := c.reader.Next(); err == nil && (v == packet.V311 || f.Type() != packet.CONNACK || f.Body[1] != 0x81) {
+					t.Errorf("CONNECT of %d bytes: got %v % x", length, f.Type(), f.Body)
+				}
+			}
+		})
+	}
+}
