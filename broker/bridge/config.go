@@ -51,7 +51,8 @@ type Config struct {
 	// a restart of the gateway loses it.
 	Backlog BacklogConfig `yaml:"backlog"`
 	// Drain is how many messages of the backlog go out in a second, beside the
-	// live ones. 0: as many as the link carries.
+	// live ones. 0: as many as the link carries. Topics that are not retained keep
+	// their order: if more comes on them than this, they never catch up.
 	Drain int `yaml:"drain" check:"min=0,max=1000000"`
 	// WillDelay is how long the broker waits, when the connection is lost, until
 	// it says that the gateway is offline: short gaps do not show.

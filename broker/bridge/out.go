@@ -94,7 +94,9 @@ func (b *Bridge) wayBack(topic string) string {
 
 func (b *Bridge) send(m mqtt.Message, first bool) {
 	m.UserProperties = append(slices.Clip(m.UserProperties), mqtt.UserProperty{Name: propHop, Value: b.mark()})
-	b.queue.add(m, first, time.Now())
+	if b.queue.add(m, first, time.Now()) {
+		b.log.Error("backlog full, messages are dropped", "full", b.config.Backlog.Full)
+	}
 }
 
 // mark is what messages bear that crossed this bridge.

@@ -39,6 +39,7 @@ type queue struct {
 	connected bool
 	progress  bool // something was acknowledged on this connection
 	closing   bool
+	overflown bool   // that is told
 	server    server // what the one that is connected allows
 
 	produced, delivered int64
@@ -107,8 +108,8 @@ const (
 	droppedTopic   = "no topic"
 )
 
-// add takes in a new message.
-func (q *queue) add(m mqtt.Message, first bool, now time.Time) {
+// add takes in a new message. It says whether the backlog has begun to lose some.
+func (q *queue) add(m mqtt.Message, first bool, now time.Time) (overflows bool) {
 	e := &entry{message: m, came: now, first: first}
 	if m.Expiry > 0 {
 		e.expires = now.Add(m.Expiry)
@@ -119,13 +120,15 @@ func (q *queue) add(m mqtt.Message, first bool, now time.Time) {
 	switch {
 	case !mqtt.ValidTopic(m.Topic):
 		q.dropped[droppedTopic]++
-		return
+		return false
 	case m.QoS == mqtt.AtMostOnce && !m.Retain && !q.connected:
 		q.dropped[droppedOffline]++
-		return
-	case !q.makeRoom(e):
+		return false
+	}
+	lost := q.dropped[droppedFull]
+	if !q.makeRoom(e) {
 		q.dropped[droppedFull]++
-		return
+		return q.overflow(lost)
 	}
 	q.backlog.add(e)
 	if m.Retain {
@@ -141,6 +144,23 @@ func (q *queue) add(m mqtt.Message, first bool, now time.Time) {
 		}
 	}
 	q.ring()
+	return q.overflow(lost)
+}
+
+// overflow says whether more than this many are lost, for the first time since
+// the backlog was last half empty.
+func (q *queue) overflow(lost int64) bool {
+	switch {
+	case q.dropped[droppedFull] == lost:
+		if q.backlog.len() < q.limits.Messages/2 && q.backlog.size() < int64(q.limits.Max)/2 {
+			q.overflown = false
+		}
+		return false
+	case q.overflown:
+		return false
+	}
+	q.overflown = true
+	return true
 }
 
 // remember makes the entry the state of its topic.

@@ -69,8 +69,14 @@ func equal(t *testing.T, got []string, want ...string) {
 func TestFullBacklogDropsTheOldestButKeepsStates(t *testing.T) {
 	q, now := testQueue(4, ""), time.Now()
 	q.add(message("state", "only one", true), false, now)
+	told := 0
 	for i := range 6 {
-		q.add(message("event", strconv.Itoa(i), false), false, now)
+		if q.add(message("event", strconv.Itoa(i), false), false, now) {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times that messages are lost, want once", told)
 	}
 	if s := balance(t, q); s.Dropped[droppedFull] != 3 || s.Queued != 4 {
 		t.Errorf("got %+v, want three dropped", s)
