@@ -4,11 +4,13 @@ import "time"
 
 // A publisher that is faster than one of its subscribers waits a little for it,
 // so that what was acknowledged is not dropped for want of a moment. It waits
-// only for clients that keep up with that: one that does not thin its queue
-// within crowdPatience is not waited for during crowdMemory, so a client that
-// has stopped reading costs a publisher a fraction of a percent of its time.
+// only for clients that keep up with that: one that takes nothing for
+// crowdPatience, or has not thinned its queue within crowdLimit, is not waited
+// for during crowdMemory, so a client that reads slowly or not at all costs a
+// publisher some two percent of its time at most.
 const (
-	crowdPatience = 100 * time.Millisecond
+	crowdPatience = 500 * time.Millisecond
+	crowdLimit    = time.Second
 	crowdMemory   = time.Minute
 	crowdShare    = 4       // a queue is crowded from this part of its limits on,
 	crowdLen      = 2048    // or of so many messages,
@@ -72,11 +74,25 @@ func (k *courier) giveWay() {
 	if relief == nil {
 		return
 	}
-	patience := time.NewTimer(crowdPatience)
+	patience := time.NewTicker(crowdPatience)
 	defer patience.Stop()
-	select {
-	case <-relief:
-	case now := <-patience.C:
-		s.distrust(now)
+	for taken, waited := s.taken(), time.Duration(0); ; waited += crowdPatience {
+		select {
+		case <-relief:
+			return
+		case now := <-patience.C:
+			before := taken
+			if taken = s.taken(); taken == before || waited >= crowdLimit {
+				s.distrust(now)
+				return
+			}
+		}
 	}
+}
+
+// taken is how many messages have left the queue so far.
+func (s *session) taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.popped
 }

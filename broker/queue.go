@@ -25,7 +25,8 @@ func (d *delivery) cost() int {
 // queue holds deliveries, first in, first out.
 type queue struct {
 	fifo[delivery]
-	bytes int
+	bytes  int
+	popped int // so many have been, ever
 }
 
 func (q *queue) push(d delivery) {
@@ -39,6 +40,7 @@ func (q *queue) pop() delivery { return q.pull(0) }
 func (q *queue) pull(i int) delivery {
 	d := q.remove(i)
 	q.bytes -= d.cost()
+	q.popped++
 	return d
 }
 
