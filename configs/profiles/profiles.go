@@ -1,5 +1,7 @@
 // Package profiles holds the register maps of devices that fieldmq knows. A
-// profile is YAML: keys of a device, and its points. Adding one needs no Go.
+// profile is YAML: keys of a device, and its points. Adding one needs no Go: put
+// the map into maker/type.yaml, and words with the values that they stand for
+// into testdata/maker/type.yaml, at least once for each point.
 package profiles
 
 import (
