@@ -30,9 +30,10 @@ const (
 type conn struct {
 	net.Conn
 	reader   *bufio.Reader
+	began    time.Time
 	left     int           // bytes of the packet that is being read
-	heard    atomic.Int64  // when bytes last came, in Unix nanoseconds
-	spoke    atomic.Int64  // when a packet was last written, likewise
+	heard    atomic.Int64  // age at which a packet last came, in nanoseconds
+	spoke    atomic.Int64  // age at which one was last written, likewise
 	finished chan struct{} // closed when flush has ended
 
 	writing sync.Mutex // for one packet
@@ -52,20 +53,20 @@ var (
 
 // newConn wraps a connection; flush must run until it is closed.
 func newConn(c net.Conn) *conn {
-	wrapped := &conn{Conn: c, reader: bufio.NewReaderSize(c, 16<<10), finished: make(chan struct{})}
+	wrapped := &conn{Conn: c, reader: bufio.NewReaderSize(c, 16<<10), began: time.Now(), finished: make(chan struct{})}
 	wrapped.moved.L = &wrapped.mu
-	now := time.Now().UnixNano()
-	wrapped.heard.Store(now)
-	wrapped.spoke.Store(now)
 	return wrapped
 }
+
+// age is how long the connection is open. It does not jump with the clock.
+func (c *conn) age() time.Duration { return time.Since(c.began) }
 
 // Lock begins a packet.
 func (c *conn) Lock() { c.writing.Lock() }
 
 // Unlock ends a packet, which leaves as soon as those before it have.
 func (c *conn) Unlock() {
-	c.spoke.Store(time.Now().UnixNano())
+	c.spoke.Store(int64(c.age()))
 	c.writing.Unlock()
 	c.moved.Broadcast()
 }
@@ -177,7 +178,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, c.failRead(err)
 		}
 		c.left = size
-		c.heard.Store(time.Now().UnixNano())
+		c.heard.Store(int64(c.age()))
 	}
 	n, err := c.reader.Read(p[:min(len(p), c.left)])
 	c.left -= n

@@ -34,24 +34,24 @@ func (p *pinger) Run(ctx context.Context, _ net.Conn, keepAlive uint16) error {
 	answer := min(idle, mostAnswer)
 	tick := time.NewTicker(answer / 4)
 	defer tick.Stop()
-	var asked time.Time // zero: no PINGREQ is open
+	var asked time.Duration // the age at which PINGREQ was sent
+	open := false           // it is not answered
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now, heard := time.Now(), time.Unix(0, p.conn.heard.Load())
-		last := time.Unix(0, min(p.conn.heard.Load(), p.conn.spoke.Load()))
+		now, heard, spoke := p.conn.age(), time.Duration(p.conn.heard.Load()), time.Duration(p.conn.spoke.Load())
 		switch {
-		case !asked.IsZero() && heard.After(asked):
-			asked = time.Time{}
-		case !asked.IsZero() && now.Sub(asked) > answer:
-			err := fmt.Errorf("%w for %v", errSilent, now.Sub(heard).Round(time.Second))
+		case open && heard > asked:
+			open = false
+		case open && now-asked > answer:
+			err := fmt.Errorf("%w for %v", errSilent, (now - heard).Round(time.Second))
 			p.conn.fail(err)
 			return err
-		case asked.IsZero() && now.Sub(last) >= idle:
-			asked = now
+		case !open && now-min(heard, spoke) >= idle:
+			open, asked = true, now
 			if _, err := packets.NewControlPacket(packets.PINGREQ).WriteTo(p.conn); err != nil {
 				return err
 			}
