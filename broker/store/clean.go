@@ -32,7 +32,7 @@ func (s *Store) worn() (count int, gain int64) {
 // stand in the place of what goes.
 func (s *Store) clean() error {
 	count, gain := s.worn()
-	if gain < slack {
+	if gain == 0 || gain < slack && !s.isFull() {
 		return nil
 	}
 	if count == len(s.segments) {
@@ -99,6 +99,12 @@ func (s *Store) rewrite(g *segment) error {
 		s.log.Error("records of the store cannot be read", "file", g.path)
 	}
 	return err
+}
+
+func (s *Store) isFull() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.full != nil
 }
 
 func (s *Store) counts(g *segment) bool {

@@ -27,9 +27,10 @@ type recovered struct {
 	state    *state
 	segments []*segment
 	damage   []Damage
-	next     uint64   // the number of the next segment
-	useless  []string // files that are no segments
-	whole    bool     // the last segment can be written on
+	next     uint64     // the number of the next segment
+	useless  []string   // files that are no segments
+	torn     []*segment // there is something behind their end
+	whole    bool       // the last segment can be written on
 }
 
 // read reads the segments of a folder in their order, as FORMAT.md says. each
@@ -91,11 +92,11 @@ func (r *recovered) segment(dir string, number uint64, each func(record)) error 
 	if lost > 0 {
 		r.add(g.path, lost, "damaged")
 	}
-	torn := !zeros(text[end:])
-	if torn {
+	if !zeros(text[end:]) {
 		r.add(g.path, int64(len(text))-end, "torn at the end")
+		r.torn = append(r.torn, g)
 	}
-	r.whole = !torn && lost == 0
+	r.whole = lost == 0
 	return nil
 }
 
@@ -116,8 +117,15 @@ func (r *recovered) last() *segment {
 	return r.segments[len(r.segments)-1]
 }
 
-// setAside renames files that are no segments, for whoever wants to look.
-func (r *recovered) setAside() error {
+// tidy renames files that are no segments, for whoever wants to look, and cuts
+// off what is torn, so that it is reported once.
+func (r *recovered) tidy() error {
+	for _, g := range r.torn {
+		if err := os.Truncate(g.path, g.end); err != nil {
+			return err
+		}
+		g.allocated = g.end
+	}
 	for _, path := range r.useless {
 		if err := os.Rename(path, path+".bad"); err != nil {
 			return err

@@ -121,9 +121,7 @@ func (h *health) report(s *Store, err error) {
 		s.log.Info("store works again")
 	}
 	h.fault = text
-	s.mu.Lock()
-	full := s.full != nil
-	s.mu.Unlock()
+	full := s.isFull()
 	if full != h.full && full {
 		s.log.Warn("store is full, what needs it is not acknowledged", "max", s.cfg.Max, "keep_free", s.cfg.KeepFree)
 	} else if full != h.full {

@@ -103,7 +103,7 @@ func (s *Store) begin() error {
 	if err != nil {
 		return err
 	}
-	if err := found.setAside(); err != nil {
+	if err := found.tidy(); err != nil {
 		return err
 	}
 	s.state, s.segments, s.damage = found.state, found.segments, found.damage

@@ -301,3 +301,31 @@ func (w *walker) pick(c *modelClient) uint64 {
 	}
 	return c.queue[w.rand.IntN(len(c.queue))]
 }
+
+func TestATornEndIsCutOffAndReportedOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, tiny())
+	s.must(t, retained("a", "1"))
+	end := s.pending.segment.end
+	s.must(t, retained("b", "2"))
+	s.die()
+	if err := os.Truncate(files(t, dir)[0], end+9); err != nil {
+		t.Fatal(err)
+	}
+	for want := 1; want >= 0; want-- {
+		s = mustOpen(t, dir, tiny())
+		same(t, contents(t, s.state), []broker.Record{retained("a", "1")})
+		if n := len(s.Damage()); n != want {
+			t.Errorf("%d damages, want %d", n, want)
+		}
+		s.die()
+	}
+	s = mustOpen(t, dir, tiny())
+	s.must(t, retained("c", "3"))
+	s.die()
+	got, _ := reopened(t, dir)
+	same(t, got, []broker.Record{retained("a", "1"), retained("c", "3")})
+	if n := len(files(t, dir)); n != 1 {
+		t.Errorf("%d segments", n)
+	}
+}

@@ -16,8 +16,9 @@ func brokerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "broker",
 		Short: "Run the MQTT broker alone, without devices",
-		Long: `Broker serves what the section broker of a configuration file says, and nothing
-else of the file. Without a file it serves clients on this machine:
+		Long: `Broker serves what the section broker of a configuration file says, and keeps in
+gateway.data, if that is set, what must survive a restart; it heeds nothing else
+of the file. Without a file it serves clients on this machine:
 mqtt://127.0.0.1:1883 and ws://127.0.0.1:8083/mqtt, everybody and everything.
 
 To serve others too, write a file such as
@@ -63,6 +64,9 @@ func runBroker(ctx context.Context, file string, log *slog.Logger) error {
 	}
 	service, err := gateway.OpenBroker(ctx, &config.Broker, log)
 	if err != nil {
+		return err
+	}
+	if err := service.Keep(config); err != nil {
 		return err
 	}
 	log.Info("the broker is running", "version", gateway.Version(), "config", file)
