@@ -1,8 +1,9 @@
 // Package scan finds Modbus devices of which nobody knows the speed, the parity
 // or the unit id, and guesses what they are. It only reads.
 //
-// All devices of a serial line have one speed, so the likely unit ids are asked
-// on all likely speeds first, and the others only where somebody answered.
+// All devices of a serial line have one speed: the likely unit ids are asked at
+// all likely speeds first, and once somebody has answered all others at that
+// one alone.
 package scan
 
 import (
