@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -342,5 +343,50 @@ func TestAPowerCutLeavesFactsThatAreOlder(t *testing.T) {
 	}
 	if !removed {
 		t.Error("nothing was ever removed")
+	}
+}
+
+func TestWhatAnEarlierLifeLeftIsSyncedToo(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, tiny())
+	s.must(t, retained("r", "1"))
+	if err := s.roll(); err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, retained("r", "2"))
+	s.die()
+	s = mustOpen(t, dir, tiny())
+	defer s.die()
+	synced := map[string]bool{}
+	s.disk.sync = func(f *os.File) error {
+		synced[f.Name()] = true
+		return nil
+	}
+	if err := s.sync(); err != nil {
+		t.Fatal(err)
+	}
+	if len(synced) != 2 {
+		t.Errorf("synced: %v", synced)
+	}
+}
+
+func TestChangesOfHealthAreSaidOnce(t *testing.T) {
+	var said strings.Builder
+	s := mustOpen(t, t.TempDir(), tiny())
+	defer s.die()
+	s.log = slog.New(slog.NewTextHandler(&said, nil))
+	var h health
+	for _, err := range []error{nil, errDisk, errSyncFailed, errDisk, nil, nil} {
+		h.report(s, err)
+	}
+	s.full = ErrFull
+	h.report(s, nil)
+	h.report(s, nil)
+	s.full = nil
+	h.report(s, nil)
+	for _, text := range []string{"store fails", "works again", "store is full", "has room again"} {
+		if n := strings.Count(said.String(), text); n != 1 {
+			t.Errorf("%q is said %d times", text, n)
+		}
 	}
 }

@@ -103,29 +103,22 @@ func (s *Store) checkRoom() {
 }
 
 // health is what was last said about a store.
-type health struct {
-	fault string
-	full  bool
-}
+type health struct{ failing, full bool }
 
 // report tells the log of a change.
 func (h *health) report(s *Store, err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
+	failing, full := err != nil, s.isFull()
 	switch {
-	case text != h.fault && text != "":
+	case failing && !h.failing:
 		s.log.Error("store fails, what needs it is not acknowledged", "error", err)
-	case text != h.fault:
+	case !failing && h.failing:
 		s.log.Info("store works again")
 	}
-	h.fault = text
-	full := s.isFull()
-	if full != h.full && full {
+	switch {
+	case full && !h.full:
 		s.log.Warn("store is full, what needs it is not acknowledged", "max", s.cfg.Max, "keep_free", s.cfg.KeepFree)
-	} else if full != h.full {
+	case !full && h.full:
 		s.log.Info("store has room again")
 	}
-	h.full = full
+	h.failing, h.full = failing, full
 }

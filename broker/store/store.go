@@ -118,6 +118,7 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.pending = batch{segment: active, at: active.end}
+	s.since = time.Now() // what an earlier life has left to the kernel is to be synced, too
 	s.checkRoom()
 	return nil
 }
