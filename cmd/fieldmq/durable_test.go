@@ -265,3 +265,50 @@ func TestStoreIsShownVerifiedAndExported(t *testing.T) {
 		t.Errorf("exit %d: %s", code, said)
 	}
 }
+
+func TestAKillAmidPublishingLosesNothingAcknowledged(t *testing.T) {
+	for _, after := range []int{1, 70, 333, 1500, 2999} {
+		k := startKept(t, "store: {segment: 64KiB}\n")
+		sub := k.dial("sub", nil)
+		sub.subscribe("t", 1)
+		sub.conn.Close()
+		pub := k.dial("pub", nil)
+		go func() { // ends with the connection
+			for i := 0; ; i++ {
+				m := mqtt.Message{Topic: "t", Payload: fmt.Append(nil, i)}
+				out := packet.Outgoing{Message: &m, QoS: 1, ID: uint16(i%65535 + 1)}
+				if _, err := pub.conn.Write(out.Append(nil, packet.V311)); err != nil {
+					return
+				}
+			}
+		}()
+		for range after {
+			pub.next(packet.PUBACK)
+		}
+		k.run.kill()
+		acknowledged := after
+		for {
+			if f, err := pub.reader.Next(); err != nil || f.Type() != packet.PUBACK {
+				break
+			}
+			acknowledged++
+		}
+		k.start()
+		k.dial("sub", nil).takeAtLeast(acknowledged)
+	}
+}
+
+// takeAtLeast receives numbered messages in order, so many at least.
+func (p *peer) takeAtLeast(n int) {
+	p.t.Helper()
+	var in packet.Publish
+	for got := range n {
+		if err := in.Decode(packet.V311, p.next(packet.PUBLISH)); err != nil {
+			p.t.Fatal(err)
+		}
+		if string(in.Payload) != fmt.Sprint(got) {
+			p.t.Fatalf("message %d of %d is %q", got, n, in.Payload)
+		}
+		p.send(packet.AppendAck(nil, packet.V311, packet.PUBACK, in.ID, packet.Success))
+	}
+}
