@@ -120,8 +120,12 @@ func (c *codec) length(n int) int {
 // list carries the elements of a slice. Each is at least a byte.
 func list[T any](c *codec, v *[]T, element func(*T)) {
 	n := c.length(len(*v))
+	if c.reading && n > len(c.buf) {
+		c.fail()
+		return
+	}
 	if c.reading && n > 0 {
-		*v = make([]T, min(n, len(c.buf)))
+		*v = make([]T, n)
 	}
 	for i := range *v {
 		element(&(*v)[i])
