@@ -237,5 +237,9 @@ func (l *line) closeLocked() {
 	}
 	l.closing, l.closed, l.buf = true, true, nil
 	l.room.Broadcast()
-	_ = l.conn.Close() // there is nobody left to tell
+	if l.raw != nil {
+		_ = l.conn.Close() // there is nobody left to tell
+		return
+	}
+	l.writers.Go(func() { hangUp(l.conn) }) // it may wait, and the lock is held
 }

@@ -1,70 +1,76 @@
 package broker
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"math/big"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fieldmq/broker/packet"
 )
 
-// certificate makes a certificate for 127.0.0.1.
-func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
+// slow is a connection that takes its time to close.
+type slow struct{ net.Conn }
+
+func (s slow) Close() error {
+	time.Sleep(5 * time.Second)
+	return s.Conn.Close()
+}
+
+func TestSlowGoodbyeHoldsUpNobody(t *testing.T) {
+	bubble(t, Defaults(), func(t *testing.T, b *bubbled) {
+		near, far := net.Pipe()
+		b.pipes.conns <- slow{far}
+		t.Cleanup(func() { _ = near.Close() })
+		first := &client{TB: t, conn: near, version: packet.V311, reader: packet.NewReader(near, packet.MaxPacket)}
+		p := packet.Connect{Version: packet.V311, CleanStart: true, ClientID: "a"}
+		first.send(p.Append(nil))
+		if r := first.connack(); r != packet.Success {
+			t.Fatal(r)
+		}
+		begin := time.Now()
+		b.dial(t, p).ping() // it takes the client id over
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("another client waited for %v", took)
+		}
+		synctest.Wait()
+	})
+}
+
+func TestHangingUpOnAClientThatDoesNotReadTakesAMoment(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a"}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
-}
-
-// TestAnyListenerWill: connections whose writes may wait take another way.
-func TestAnyListenerWill(t *testing.T) {
-	s, plain := start(t, Defaults())
-	cert, pool := certificate(t)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, func(ctx context.Context) error { return s.Serve(ctx, l, ListenerOptions{Name: "tls", Anonymous: true}) })
-	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: pool})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nobody is left to tell
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	c := &client{TB: t, conn: conn, version: packet.V5, reader: packet.NewReader(conn, packet.MaxPacket)}
-	c.send((&packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "a"}).Append(nil))
-	if r := c.connack(); r != packet.Success {
-		t.Fatal(r)
-	}
-	c.subscribe("t", 2)
-	p := dial(t, plain, packet.V5, "p")
-	for range 200 {
-		p.publish(text("t", "x", 2))
-	}
-	c.texts(200)
-	dial(t, plain, packet.V5, "a")
-	c.disconnected(packet.TakenOver)
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MaxVersion: tls.VersionTLS12})
+		client := tls.Client(near, &tls.Config{InsecureSkipVerify: true})
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake() }()
+		if err := client.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-shaken; err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		hangUp(server)
+		if took := time.Since(begin); took != lingering {
+			t.Errorf("took %v, want %v", took, lingering)
+		}
+		_ = near.Close()
+	})
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"crypto/tls"
 	"net"
+	"time"
 
 	"fieldmq/broker/mqtt"
 )
@@ -44,4 +45,14 @@ func commonName(nc net.Conn) string {
 		return ""
 	}
 	return name
+}
+
+// hangUp closes a connection. TLS says goodbye, which takes seconds where the
+// client does not read; it gets a moment.
+func hangUp(nc net.Conn) {
+	if c, ok := nc.(*tls.Conn); ok {
+		impatience := time.AfterFunc(lingering, func() { _ = c.NetConn().Close() })
+		defer impatience.Stop()
+	}
+	_ = nc.Close() // there is nobody left to tell
 }
