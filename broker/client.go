@@ -46,7 +46,7 @@ func (s *Server) Connect(ctx context.Context, o ConnectOptions) (*Client, error)
 		e.will = &packet.Will{Message: *o.Will, Delay: o.WillDelay}
 		e.expiry = o.WillDelay // or the end of the session would speak at once
 	}
-	session, err := s.enter(e)
+	session, err := s.enter(&e)
 	if err != nil {
 		return nil, fmt.Errorf("connect %q: %w", o.ClientID, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,8 @@ type conn struct {
 	heard  atomic.Int64                 // when the client was last heard, in Unix nanoseconds
 	watch  timer                        // connect time-out, then keep alive
 	cause  atomic.Pointer[packet.Error] // why the server ended it, if it did
+
+	handling sync.Mutex // held while a packet is handled
 
 	// Set by CONNECT, before greeted is.
 	greeted   atomic.Bool // CONNACK is on the line
@@ -95,7 +98,7 @@ func (c *conn) read() error {
 		}
 		c.received.packets++
 		c.received.bytes += int64(f.Size())
-		if err := c.handle(f); err != nil {
+		if err := c.handleUnlessEnded(f); err != nil {
 			return err
 		}
 		if c.courier.crowded != nil || !c.reader.Buffered() {
@@ -104,6 +107,18 @@ func (c *conn) read() error {
 			}
 		}
 	}
+}
+
+// handleUnlessEnded handles a packet. What a client that was thrown out had
+// sent, and was not told that it arrived, must not come behind what its next
+// connection sends: that one waits for the packet at hand. [MQTT-4.6.0-6]
+func (c *conn) handleUnlessEnded(f packet.Frame) error {
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	if own := c.cause.Load(); own != nil {
+		return own
+	}
+	return c.handle(f)
 }
 
 // endBatch sends what the packets of one read have brought about: first to

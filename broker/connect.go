@@ -81,8 +81,14 @@ func (c *conn) enter(p *packet.Connect) error {
 			s.inflight.rewind()
 		},
 	}
-	if _, err := c.server.enter(e); err != nil {
+	if _, err := c.server.enter(&e); err != nil {
 		return err
+	}
+	if before, ok := e.thrownOut.(*conn); ok {
+		// It handles no further packet, once the one at hand is done.
+		before.handling.Lock()
+		//lint:ignore SA2001 the lock is only waited for
+		before.handling.Unlock()
 	}
 	c.log = c.log.With("client", p.ClientID)
 	c.log.Info("client connected", "version", int(c.version), "listener", c.peer.Listener)

@@ -19,12 +19,14 @@ type entry struct {
 	// greet is called with the locks of server and session held, before any
 	// message can reach the client.
 	greet func(s *session, present bool)
+	// thrownOut is who held the session before, set by enter; nil for nobody.
+	thrownOut holder
 }
 
 // enter gives a client its session: the one it had, or a new one. Who holds
 // the session is told to leave. [MQTT-3.1.4-3]
-func (s *Server) enter(e entry) (entered *session, err error) {
-	s.withCourier(func(k *courier) { entered, err = s.enterWith(k, &e) })
+func (s *Server) enter(e *entry) (entered *session, err error) {
+	s.withCourier(func(k *courier) { entered, err = s.enterWith(k, e) })
 	return entered, err
 }
 
@@ -79,6 +81,7 @@ func (s *Server) admit(old *session, e *entry) error {
 func (s *Server) reuse(k *courier, old *session, e *entry) bool {
 	ends := e.clean || e.inner != old.inner || old.foreign(e.user) || old.holder != nil && old.expiry == 0
 	if old.holder != nil {
+		e.thrownOut = old.holder
 		s.part(old)
 		if old.will != nil && old.will.Delay == 0 { // a delay has the new connection in time [MQTT-3.1.3-9]
 			s.speakWill(k, old, time.Now())

@@ -51,8 +51,6 @@ type stamp struct {
 	at                int64 // when it was sent, in nanoseconds of the load's clock
 }
 
-const stampSize = 16
-
 func (s stamp) put(b []byte) {
 	binary.LittleEndian.PutUint32(b, s.publisher)
 	binary.LittleEndian.PutUint32(b[4:], s.number)

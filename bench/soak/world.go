@@ -79,13 +79,6 @@ func (w *world) tick() tick {
 	return w.now
 }
 
-// instant is tick for callers without the lock.
-func (w *world) instant() tick {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.tick()
-}
-
 // add takes a message in that is about to be published, or might be. The lock
 // is held.
 func (w *world) add(m *message) {

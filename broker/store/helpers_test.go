@@ -120,7 +120,6 @@ func retained(topic, payload string) broker.Retained {
 
 // model is the state of a broker in the plainest form: what must come back.
 type model struct {
-	order    []string // of clients
 	clients  map[string]*modelClient
 	retained map[string]broker.Retained
 	messages map[uint64]broker.Queued
