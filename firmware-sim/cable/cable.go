@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,11 +22,37 @@ type Cable struct {
 
 	writing sync.Mutex // one frame at a time
 
+	late atomic.Int64 // nanoseconds: see Late
+
 	mu      sync.Mutex
+	sent    time.Time     // see Sent
 	end     *os.File      // the device's end; nil while unplugged
 	port    string        // the program's end, "/dev/pts/7"
 	changed chan struct{} // closed when end changes
 	closed  bool
+	speed   *speed // of the device; nil: any
+}
+
+// speed is how a line is set, as far as a pseudo terminal knows it.
+type speed struct {
+	baud   int
+	parity bool
+}
+
+// Speak sets the device's speed. What a program says at another one is not
+// understood, and what the device says reaches it damaged, as on a wire.
+func (c *Cable) Speak(baud int, parity bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.speed = &speed{baud, parity}
+}
+
+// understood says whether the program has set the device's speed.
+func (c *Cable) understood(end *os.File) bool {
+	c.mu.Lock()
+	want := c.speed
+	c.mu.Unlock()
+	return want == nil || *want == setting(end)
 }
 
 // Open makes a cable. If link is not empty it becomes a symbolic link to the
@@ -144,8 +171,11 @@ func (c *Cable) read(p []byte) (n int, last time.Time, err error) {
 		if err != nil {
 			return 0, last, err
 		}
-		last = time.Now().Add(time.Duration(n) * character(end))
-		return n, last, c.wait(last)
+		one := character(end)
+		last = time.Now().Add(time.Duration(n) * one)
+		if err := c.wait(last); err != nil || c.understood(end) {
+			return n, last, err
+		}
 	}
 }
 
@@ -165,6 +195,7 @@ func (c *Cable) ReadBurst(p []byte, gap func(character time.Duration) time.Durat
 		}
 		more, err := poll(end, p[n:])
 		if more == 0 || err != nil {
+			c.late.Add(int64(time.Since(last.Add(gap(one)))))
 			return n, nil // the next read meets the error again
 		}
 		n += more
@@ -189,6 +220,9 @@ func (c *Cable) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	one := character(end)
+	if !c.understood(end) {
+		p = mangled(p)
+	}
 	piece := pieceOf(one)
 	start := time.Now()
 	for sent := 0; sent < len(p); {
@@ -196,13 +230,42 @@ func (c *Cable) Write(p []byte) (int, error) {
 		if err := c.wait(start.Add(time.Duration(next) * one)); err != nil {
 			return sent, err
 		}
+		c.sending()
 		if err := send(end, p[sent:next]); err != nil {
 			return sent, err
 		}
 		sent = next
 	}
+	c.late.Add(int64(time.Since(start.Add(time.Duration(len(p)) * one))))
 	return len(p), nil
 }
+
+// Sent is the last instant at which no program can have had all of the last
+// Write.
+func (c *Cable) Sent() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent
+}
+
+func (c *Cable) sending() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = time.Now()
+}
+
+// mangled is what is heard of bytes at a wrong speed.
+func mangled(p []byte) []byte {
+	wrong := make([]byte, len(p))
+	for i, b := range p {
+		wrong[i] = b<<1 ^ 0xC1 ^ byte(i)<<3
+	}
+	return wrong
+}
+
+// Late is how much later than a wire the cable handed over what it carried, all
+// bursts and writes together: machines are busy, and sleepers wake up late.
+func (c *Cable) Late() time.Duration { return time.Duration(c.late.Load()) }
 
 // pieceOf is how many characters arrive together: about a millisecond's
 // worth, as a UART with a FIFO hands them over.

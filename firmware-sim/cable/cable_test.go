@@ -320,3 +320,22 @@ func TestFilesOfOthersAreLeftAlone(t *testing.T) {
 		t.Errorf("the file holds %q", b)
 	}
 }
+
+func TestDeviceIsUnderstoodAtItsOwnSpeedOnly(t *testing.T) {
+	c, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Speak(19200, false)
+	if c.understood(c.end) {
+		t.Error("at the speed that a terminal begins with")
+	}
+	if bytes.Equal(mangled([]byte("ST,GS")), []byte("ST,GS")) {
+		t.Error("what is heard at a wrong speed is right")
+	}
+	c.Speak(setting(c.end).baud, setting(c.end).parity)
+	if !c.understood(c.end) {
+		t.Error("not understood at its own speed")
+	}
+}

@@ -79,12 +79,30 @@ func character(end *os.File) time.Duration {
 	return time.Duration(bits(t)) * time.Second / time.Duration(t.Ospeed)
 }
 
+// setting is the speed that the program has set; zero if that cannot be told.
+func setting(end *os.File) speed {
+	var t *unix.Termios
+	err := control(end, func(fd int) (err error) {
+		t, err = getTermios(fd)
+		return err
+	})
+	if err != nil {
+		return speed{}
+	}
+	return speed{int(t.Ospeed), checked(t)}
+}
+
+// checked says whether characters have a parity bit.
+func checked(t *unix.Termios) bool {
+	return t.Iflag&unix.INPCK != 0 || t.Cflag&(unix.PARENB|unix.PARODD) != 0
+}
+
 // bits is the length of a character. The kernel strikes PARENB and the data
 // bits from a pseudo terminal's flags (pty_set_termios), so parity is known
 // from what programs set beside it: the check of incoming parity.
 func bits(t *unix.Termios) int {
 	n := 1 + 8 + 1
-	if t.Iflag&unix.INPCK != 0 || t.Cflag&(unix.PARENB|unix.PARODD) != 0 {
+	if checked(t) {
 		n++
 	}
 	if t.Cflag&unix.CSTOPB != 0 {
