@@ -27,6 +27,11 @@ const (
 	WrongUnit Kind = "wrong-unit" // the answer says that it is another device's
 	Foreign   Kind = "foreign"    // a frame that is none of the client's business precedes the answer
 	Noise     Kind = "noise"      // bytes are damaged on their way, so many percent of them
+	Duplicate Kind = "duplicate"  // the answer comes twice
+	Short     Kind = "short"      // an answer with less in it than was asked for, whole in itself
+	Long      Kind = "long"       // an answer with more in it than was asked for, whole in itself
+	Master    Kind = "master"     // another master asks the device, and is answered, before the answer
+	Echo      Kind = "echo"       // the line hears the request and gives it back before the answer
 	NoSensor  Kind = "no-sensor"  // a sensor is broken off; the device says so
 )
 
@@ -42,6 +47,11 @@ var usual = map[Kind]Fault{
 	WrongUnit: {Percent: 100},
 	Foreign:   {Percent: 100},
 	Noise:     {Percent: 1},
+	Duplicate: {Percent: 100},
+	Short:     {Percent: 100},
+	Long:      {Percent: 100},
+	Master:    {Percent: 100},
+	Echo:      {Percent: 100},
 	NoSensor:  {Percent: 100},
 }
 
