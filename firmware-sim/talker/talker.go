@@ -21,6 +21,22 @@ type Message struct {
 	Text    func(elapsed time.Duration) []byte
 	Every   time.Duration // how often it comes unasked; zero: only when asked
 	Request []byte        // the bytes that ask for it; nil: nothing does
+	// Before and After are the bytes around the value of a command that is
+	// answered by the message; both nil: no command is.
+	Before, After []byte
+	// Obey carries out the command with its value; may be nil.
+	Obey func(value []byte)
+}
+
+// ordered says whether what was heard ends with a command that the message
+// answers, and its value.
+func (m *Message) ordered(heard []byte) (value []byte, ok bool) {
+	heard, ends := bytes.CutSuffix(heard, m.After)
+	at := bytes.LastIndex(heard, m.Before)
+	if len(m.Before)+len(m.After) == 0 || !ends || at < 0 {
+		return nil, false
+	}
+	return heard[at+len(m.Before):], true
 }
 
 // Talker is a device that speaks by itself and answers requests.
@@ -63,7 +79,7 @@ func (t *Talker) repeat(ctx context.Context, line io.Writer, m Message, start ti
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if err := t.send(ctx, line, m.Text(time.Since(start))); err != nil {
+		if err := send(ctx, line, m.Text(time.Since(start)), t.Faults.Draw()); err != nil {
 			return err
 		}
 	}
@@ -81,29 +97,40 @@ func (t *Talker) listen(ctx context.Context, line io.ReadWriter, start time.Time
 		}
 		for _, b := range buffer[:n] {
 			heard = append(heard, b)
-			if m, ok := t.asked(heard); ok {
-				heard = nil
-				if err := t.send(ctx, line, m.Text(time.Since(start))); err != nil {
-					return err
-				}
+			m, value, ok := t.asked(heard)
+			if !ok {
+				continue
+			}
+			heard = nil
+			e := t.Faults.Draw()
+			if m.Obey != nil && !e.Silent {
+				m.Obey(value)
+			}
+			if err := send(ctx, line, m.Text(time.Since(start)), e); err != nil {
+				return err
 			}
 		}
 		heard = heard[max(0, len(heard)-maxRequest):]
 	}
 }
 
-func (t *Talker) asked(heard []byte) (Message, bool) {
+// asked is what answers to what was heard, and the value if that is a command.
+func (t *Talker) asked(heard []byte) (m Message, value []byte, ok bool) {
 	for _, m := range t.Messages {
 		if len(m.Request) > 0 && bytes.HasSuffix(heard, m.Request) {
-			return m, true
+			return m, nil, true
+		}
+		if value, ok := m.ordered(heard); ok {
+			return m, value, true
 		}
 	}
-	return Message{}, false
+	return Message{}, nil, false
 }
 
-func (t *Talker) send(ctx context.Context, line io.Writer, text []byte) error {
-	e := t.Faults.Draw()
-	if e.Silent {
+// send sends a text, with the fault that strikes it. An empty one is that of a
+// command which is obeyed without a word.
+func send(ctx context.Context, line io.Writer, text []byte, e faults.Effect) error {
+	if len(text) == 0 || e.Silent {
 		return nil
 	}
 	if e.Delay > 0 {

@@ -124,3 +124,33 @@ func TestDamageDoesNotReachTheNextMessage(t *testing.T) {
 		t.Errorf("the device's own text became %q", text)
 	}
 }
+
+func TestCommandsAreObeyedUnlessTheDeviceIsSilent(t *testing.T) {
+	board := faults.NewBoard(1)
+	goal := "10"
+	device := &Talker{Faults: board.Add("heater", "line", faults.Silence), Messages: []Message{
+		{Text: func(time.Duration) []byte { return []byte("OK\n") }, Before: []byte("SP "), After: []byte("\r"), Obey: func(v []byte) { goal = string(v) }},
+		{Text: func(time.Duration) []byte { return []byte("G=" + goal + "\n") }, Request: []byte("G?\r")},
+	}}
+	serve(t, device, func(line net.Conn) {
+		answers := bufio.NewScanner(line)
+		ask := func(request, want string) {
+			t.Helper()
+			io.WriteString(line, request)
+			if answers.Scan(); answers.Text() != want {
+				t.Errorf("%q is answered %q, want %q", request, answers.Text(), want)
+			}
+		}
+		ask("SP SP 21.5\r", "OK") // the last one counts
+		ask("G?\r", "G=21.5")
+		if err := board.Apply("heater silence"); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(line, "SP 99\r")
+		synctest.Wait()
+		if err := board.Apply("heater ok"); err != nil {
+			t.Fatal(err)
+		}
+		ask("G?\r", "G=21.5")
+	})
+}

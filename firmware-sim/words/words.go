@@ -61,6 +61,29 @@ func ToBCD(w []uint16) (uint64, error) {
 	return v, nil
 }
 
+// Float16 is v in half precision, cut off after its ten bits; what is next to
+// nothing becomes zero, and what is too large infinite.
+func Float16(v float64) uint16 {
+	single := math.Float32bits(float32(v))
+	sign, exponent, fraction := uint16(single>>31)<<15, int(single>>23&0xFF)-127+15, uint16(single>>13&0x3FF)
+	switch {
+	case exponent <= 0:
+		return sign
+	case exponent >= 31:
+		return sign | 0x7C00
+	}
+	return sign | uint16(exponent)<<10 | fraction
+}
+
+// FromFloat16 undoes Float16.
+func FromFloat16(w uint16) float64 {
+	if w&0x7C00 == 0 {
+		return 0
+	}
+	single := uint32(w>>15)<<31 | (uint32(w>>10&0x1F)+127-15)<<23 | uint32(w&0x3FF)<<13
+	return float64(math.Float32frombits(single))
+}
+
 // Text is s in n registers, two characters each, the first one in the high
 // byte; it is cut or filled up with zero bytes.
 func Text(s string, n int) []uint16 {
