@@ -13,8 +13,9 @@ type Chip struct {
 	label  string
 	faults *faults.Source
 
-	mu    sync.Mutex
-	lines []line
+	mu     sync.Mutex
+	lines  []line
+	duties map[string]float64 // in percent, of PWM outputs by chip and channel
 }
 
 // line is the state of one line.
@@ -36,7 +37,7 @@ type line struct {
 // New returns a chip. It fails for lines without a name of their own, without
 // a needed period, and for loops to nowhere.
 func New(config Config) (*Chip, error) {
-	c := &Chip{label: config.Label, faults: config.Faults}
+	c := &Chip{label: config.Label, faults: config.Faults, duties: make(map[string]float64)}
 	offsets := make(map[string]int)
 	for i, l := range config.Lines {
 		if _, twice := offsets[l.Name]; twice || l.Name == "" {

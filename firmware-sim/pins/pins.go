@@ -7,10 +7,13 @@
 //	output <offset> <level>       ok <level>
 //	get <offset>                  ok <level>
 //	release <offset>              ok 0
+//	pwm <chip> <channel> <period in ns> <high|low>  ok <percent>
+//	duty <chip> <channel> [<percent>]               ok <percent>
 //
 // where a bias is as-is, disabled, pull-up or pull-down, an edge none, rising,
 // falling or both, and a level 0 or 1. What cannot be done is answered by
-// error <text>. Between answers the chip sends
+// error <text>. There are PWM outputs of any name; they begin with 0 percent, and
+// keep what they got. Between answers the chip sends
 //
 //	edge <offset> <rising|falling> <unix-nanoseconds>
 //

@@ -397,3 +397,25 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+func TestPWMOutputsKeepTheirDuty(t *testing.T) {
+	onChip(t, func(b *board) {
+		first := b.connect()
+		first.expect(
+			"duty pwmchip0 1", "error pwmchip0 1 does not swing yet",
+			"pwm pwmchip0 1 40000 high", "ok 0",
+			"duty pwmchip0 1 33.3", "ok 33.3",
+			"duty pwmchip0 1 101", "error a duty is 0 to 100 percent",
+			"duty pwmchip0 1 NaN", "error a duty is 0 to 100 percent",
+			"pwm pwmchip0 1 0 high", "error a period is a number of nanoseconds",
+			"pwm pwmchip0 1 40000 up", "error "+errRequest.Error(),
+			"duty pwmchip0", "error "+errRequest.Error(),
+			"pwm pwmchip0 0 40000 low", "ok 0",
+		)
+		b.connect().expect("pwm pwmchip0 1 1000000 low", "ok 33.3", "duty pwmchip0 1", "ok 33.3")
+		for i := range maxOutputs - 2 {
+			first.expect(fmt.Sprintf("pwm other %d 1 high", i), "ok 0")
+		}
+		first.expect("pwm one more 1 high", fmt.Sprintf("error %d PWM outputs swing already", maxOutputs))
+	})
+}

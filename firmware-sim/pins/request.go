@@ -17,7 +17,7 @@ var (
 )
 
 // errRequest is the answer to what is not in the protocol.
-var errRequest = errors.New("unknown request; there are info, input, output, get and release")
+var errRequest = errors.New("unknown request; there are info, input, output, get, release, pwm and duty")
 
 // handle carries out one request and queues the answer while nothing else
 // happens on the chip, so that edges come after it.
@@ -40,6 +40,12 @@ func (c *Chip) request(who *client, words []string) (string, error) {
 	}
 	if len(words) < 2 {
 		return "", errRequest
+	}
+	switch words[0] {
+	case "pwm":
+		return c.pwm(words[1:])
+	case "duty":
+		return c.duty(words[1:])
 	}
 	l, err := c.take(who, words[1])
 	if err != nil {
