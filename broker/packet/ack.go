@@ -75,7 +75,7 @@ func (p *Suback) Decode(v Version, f Frame) error {
 }
 
 // AppendSuback writes a SUBACK or an UNSUBACK behind buf. 3.1.1 knows one
-// failure only, and none in an UNSUBACK.
+// failure only, 3.1 none, and neither any in an UNSUBACK.
 func AppendSuback(buf []byte, v Version, t Type, id uint16, reasons []Reason) []byte {
 	return appendPacket(buf, byte(t)<<4, func(buf []byte) []byte {
 		buf = binary.BigEndian.AppendUint16(buf, id)
@@ -85,7 +85,10 @@ func AppendSuback(buf []byte, v Version, t Type, id uint16, reasons []Reason) []
 			return buf
 		}
 		for _, r := range reasons {
-			if v != V5 && r.Failed() {
+			switch {
+			case v == V31 && r.Failed():
+				r = Success // which knows no failure: nothing will come
+			case v != V5 && r.Failed():
 				r = Unspecified // [MQTT-3.9.3-2]
 			}
 			buf = append(buf, byte(r))

@@ -42,7 +42,7 @@ func (p *Connack) Append(buf []byte, v Version) []byte {
 	}
 	return appendPacket(buf, byte(CONNACK)<<4, func(buf []byte) []byte {
 		var flags byte
-		if p.SessionPresent {
+		if p.SessionPresent && v != V31 {
 			flags = 1
 		}
 		buf = append(buf, flags, code)

@@ -8,7 +8,15 @@ import (
 )
 
 // protocolName stands in every CONNECT of both versions. [MQTT-3.1.2-1]
-const protocolName = "MQTT"
+// oldProtocolName is that of 3.1.
+const (
+	protocolName    = "MQTT"
+	oldProtocolName = "MQIsdp"
+)
+
+// bridgeBit is set in the protocol version by bridges of mosquitto, which 3.1.1
+// gives no way to say that they are one.
+const bridgeBit = 0x80
 
 // Flags of CONNECT. [MQTT-3.1.2-3]
 const (
@@ -24,6 +32,7 @@ const (
 // Connect is a CONNECT packet.
 type Connect struct {
 	Version     Version
+	Bridge      bool // of another broker: wants retain flags kept, and nothing back of what it publishes
 	CleanStart  bool
 	KeepAlive   uint16 // seconds; 0: none
 	ClientID    string
@@ -50,12 +59,8 @@ func (p *Connect) Decode(body []byte) error {
 	if c.err != nil {
 		return c.err
 	}
-	if name != protocolName { // [MQTT-3.1.2-1]
-		return Errorf(UnsupportedVersion, "protocol name %.20q", name)
-	}
-	p.Version = Version(level)
-	if p.Version != V311 && p.Version != V5 { // [MQTT-3.1.2-2]
-		return Errorf(UnsupportedVersion, "protocol version %d", level)
+	if err := p.setVersion(name, level); err != nil {
+		return err
 	}
 	flags := c.byte()
 	p.KeepAlive = c.uint16()
@@ -82,9 +87,26 @@ func (p *Connect) Decode(body []byte) error {
 	return c.end()
 }
 
+// setVersion finds out what the client speaks. [MQTT-3.1.2-1] [MQTT-3.1.2-2]
+func (p *Connect) setVersion(name string, level byte) error {
+	v := Version(level &^ bridgeBit)
+	switch {
+	case name != protocolName && name != oldProtocolName:
+		return Errorf(UnsupportedVersion, "protocol name %.20q", name)
+	case name == protocolName && level == byte(V5), name == protocolName && v == V311, name == oldProtocolName && v == V31:
+		p.Version, p.Bridge = v, level&bridgeBit != 0
+		return nil
+	}
+	// The answer is one that the client may understand.
+	if p.Version = V311; level > byte(V5) {
+		p.Version = V5
+	}
+	return Errorf(UnsupportedVersion, "protocol %s version %d", name, level)
+}
+
 func (p *Connect) checkFlags(flags byte) error {
 	switch {
-	case flags&flagReserved != 0: // [MQTT-3.1.2-3]
+	case flags&flagReserved != 0 && p.Version != V31: // [MQTT-3.1.2-3]
 		return malformed("reserved connect flag")
 	case flags>>willQoSShift&3 == 3: // [MQTT-3.1.2-12]
 		return malformed("will QoS 3")
@@ -120,8 +142,15 @@ func (p *Connect) Append(buf []byte) []byte {
 }
 
 func (p *Connect) appendBody(buf []byte) []byte {
-	buf = appendText(buf, protocolName)
-	buf = append(buf, byte(p.Version), p.flags())
+	name, level := protocolName, byte(p.Version)
+	if p.Version == V31 {
+		name = oldProtocolName
+	}
+	if p.Bridge {
+		level |= bridgeBit
+	}
+	buf = appendText(buf, name)
+	buf = append(buf, level, p.flags())
 	buf = binary.BigEndian.AppendUint16(buf, p.KeepAlive)
 	if p.Version == V5 {
 		buf = p.Properties.append(buf)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"unicode/utf8"
+
+	"fieldmq/broker/mqtt"
 )
 
 // cursor takes fields from the front of a body. The first fault stays, and
@@ -101,6 +103,25 @@ func (c *cursor) id() uint16 {
 		c.fail(protocol("packet identifier 0"))
 	}
 	return id
+}
+
+// requestID is id where it begins a packet that is not there without one.
+func (c *cursor) requestID() uint16 {
+	id := c.uint16()
+	if id == 0 {
+		c.fail(malformed("packet identifier 0"))
+	}
+	return id
+}
+
+// filter takes a topic filter. [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.1-3]
+// [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+func (c *cursor) filter() mqtt.Filter {
+	f := mqtt.Filter(c.text())
+	if c.err == nil && !f.Subscribable() {
+		c.fail(malformed("topic filter %.80q", f))
+	}
+	return f
 }
 
 // end is the first fault; bytes that are left over are one.

@@ -1,5 +1,6 @@
 // Package packet is the codec of MQTT control packets, versions 3.1.1 and 5.0,
-// in both directions.
+// in both directions; clients of 3.1, the version before the standard, are read
+// too.
 //
 // A Reader cuts frames out of a stream, many from one read. Decode methods
 // read the body of one frame and check all that the standard calls malformed
@@ -16,6 +17,7 @@ type Version byte
 
 // The versions spoken.
 const (
+	V31  Version = 3
 	V311 Version = 4
 	V5   Version = 5
 )
@@ -64,7 +66,7 @@ func (f Frame) Size() int { return 1 + varintSize(len(f.Body)) + len(f.Body) }
 func (f Frame) Type() Type { return Type(f.Header >> 4) }
 
 // checkHeader refuses the reserved type and wrong flags. [MQTT-2.1.3-1]
-func checkHeader(h byte) error {
+func checkHeader(h byte, v Version) error {
 	switch t, flags := Type(h>>4), h&15; t {
 	case 0:
 		return malformed("control packet type 0")
@@ -76,6 +78,9 @@ func checkHeader(h byte) error {
 			return malformed("PUBLISH with DUP and QoS 0")
 		}
 	case PUBREL, SUBSCRIBE, UNSUBSCRIBE: // [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1]
+		if v == V31 {
+			flags &^= 8 // may have DUP there
+		}
 		if flags != 2 {
 			return malformed("reserved flags of a %v", t)
 		}

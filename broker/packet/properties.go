@@ -192,7 +192,7 @@ func (p *Properties) decodeOne(c *cursor, t Type) {
 	id := PropertyID(v)
 	switch {
 	case allowed[t]&(1<<id) == 0:
-		c.fail(protocol("property %d in a %v", id, t))
+		c.fail(malformed("property %d in a %v", id, t)) // [MQTT-2.2.2.2]
 		return
 	case p.Has(id) && id != UserProperty && (id != SubscriptionID || t != PUBLISH):
 		c.fail(protocol("property %d more than once", id))

@@ -60,7 +60,7 @@ func (c *cursor) topic() []byte {
 	if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
 		c.fail(malformed("topic that is not UTF-8 or holds U+0000"))
 	} else if bytes.ContainsAny(b, "+#") {
-		c.fail(Errorf(TopicInvalid, "topic with wildcards"))
+		c.fail(protocol("topic with wildcards"))
 	}
 	return b
 }

@@ -25,8 +25,7 @@ type Subscription struct {
 	Retain            RetainHandling
 }
 
-// Subscribe is a SUBSCRIBE packet. Filters are not checked beyond UTF-8: a
-// wrong one is answered by itself.
+// Subscribe is a SUBSCRIBE packet.
 type Subscribe struct {
 	ID            uint16
 	Properties    Properties
@@ -45,7 +44,7 @@ func (p *Subscribe) SubscriptionID() uint32 {
 func (p *Subscribe) Decode(v Version, body []byte) error {
 	*p = Subscribe{}
 	c := cursor{b: body}
-	p.ID = c.id()
+	p.ID = c.requestID()
 	if v == V5 {
 		p.Properties.decode(&c, SUBSCRIBE)
 	}
@@ -53,7 +52,7 @@ func (p *Subscribe) Decode(v Version, body []byte) error {
 		return protocol("SUBSCRIBE without a filter")
 	}
 	for len(c.b) > 0 {
-		s := Subscription{Filter: mqtt.Filter(c.string())}
+		s := Subscription{Filter: c.filter()}
 		s.setOptions(&c, v)
 		p.Subscriptions = append(p.Subscriptions, s)
 	}
@@ -120,7 +119,7 @@ type Unsubscribe struct {
 func (p *Unsubscribe) Decode(v Version, body []byte) error {
 	*p = Unsubscribe{}
 	c := cursor{b: body}
-	p.ID = c.id()
+	p.ID = c.requestID()
 	if v == V5 {
 		p.Properties.decode(&c, UNSUBSCRIBE)
 	}
@@ -128,7 +127,7 @@ func (p *Unsubscribe) Decode(v Version, body []byte) error {
 		return protocol("UNSUBSCRIBE without a filter")
 	}
 	for len(c.b) > 0 {
-		p.Filters = append(p.Filters, mqtt.Filter(c.string()))
+		p.Filters = append(p.Filters, c.filter())
 	}
 	return c.end()
 }
