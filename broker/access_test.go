@@ -39,6 +39,8 @@ func (p *picky) Connect(peer *Peer, password []byte) packet.Reason {
 	return packet.Success
 }
 
+func (p *picky) Denied(*Peer) []mqtt.Filter                    { return nil }
+func (p *picky) Recall(*Peer)                                  {}
 func (p *picky) MayPublish(_ *Peer, topic string) bool         { return p.may(topic) }
 func (p *picky) MaySubscribe(_ *Peer, filter mqtt.Filter) bool { return p.may(string(filter)) }
 func (p *picky) stays(peer *Peer) bool                         { return p.may(peer.User) }

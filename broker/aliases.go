@@ -47,9 +47,10 @@ const (
 	lineWasFull         // to be tried again
 )
 
-// publish puts a PUBLISH onto the line. Mine says that the caller is to flush
+// publish puts a PUBLISH onto the line, and the delivery in flight, unless it is
+// there already (nil). Mine says that the caller is to flush
 // it. The session's lock is held.
-func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
+func (c *conn) publish(out *packet.Outgoing, d *delivery, mine *bool) outcome {
 	isNew := c.aliases.apply(out)
 	if out.Size(c.version) > c.maxPacket && isNew {
 		isNew, out.Alias = false, 0
@@ -62,6 +63,12 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 		return lineWasFull
 	}
 	c.line.sent.publish(len(out.Message.Payload))
+	if d != nil && d.qos > 0 {
+		c.session.fly(d)
+		if d.exact() {
+			c.line.promise()
+		}
+	}
 	*mine = c.line.commit(out.Append(buf, c.version))
 	if isNew {
 		c.aliases.learn(out.Message.Topic, out.Alias)
@@ -73,13 +80,17 @@ func (c *conn) publish(out *packet.Outgoing, mine *bool) outcome {
 // session's lock is held. [MQTT-3.3.1-1]
 func (c *conn) repeat(f *flight, now time.Time) outcome {
 	if f.released {
-		c.line.append(packet.AppendAck(nil, c.version, packet.PUBREL, f.id, packet.Success), 1)
+		c.line.append(packet.AppendAck(nil, c.version, packet.PUBREL, f.id(), packet.Success), 1)
 		return published
 	}
 	out := packet.Outgoing{
-		Message: &f.message.Message, Dup: true, QoS: f.qos, Retain: f.retain, ID: f.id,
+		Message: &f.message.Message, Dup: true, QoS: f.qos, Retain: f.retain, ID: f.id(),
 		Expiry: f.message.left(now), SubscriptionIDs: f.ids,
 	}
 	var mine bool
-	return c.publish(&out, &mine)
+	done := c.publish(&out, nil, &mine)
+	if done == published && c.verbose.Load() {
+		c.logSent(out.Message, &f.delivery, f.id(), true)
+	}
+	return done
 }

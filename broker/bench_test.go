@@ -80,7 +80,7 @@ func BenchmarkCarry(b *testing.B) {
 		near, far := net.Pipe()
 		b.Cleanup(func() { _ = near.Close() })
 		go func() { _, _ = io.Copy(io.Discard, near) }()
-		c := s.newConn(far, ListenerOptions{})
+		c := s.newConn(far, newRoster(ListenerOptions{}))
 		c.version, c.maxPacket, c.quota = packet.V5, packet.MaxPacket, 1
 		c.session = s.newSession("", false)
 		c.session.conn = c
@@ -91,7 +91,7 @@ func BenchmarkCarry(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		k.carry(m, nil, now)
+		k.carry(m, nil, nil, now)
 		for _, l := range k.lines {
 			l.buf, l.awaited = l.buf[:0], false
 		}

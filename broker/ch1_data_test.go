@@ -100,9 +100,9 @@ func TestTopicsNeedACharacter(t *testing.T) { // [MQTT-4.7.3-1]
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())
 			c := dial(t, addr, v, "a")
-			if r := c.trySubscribe(0, packet.Subscription{Filter: ""}); !r[0].Failed() {
-				t.Errorf("got %v", r)
-			}
+			c.send((&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{}}}).Append(nil, v))
+			c.disconnected(packet.Malformed)
+			c = dial(t, addr, v, "a")
 			c.send(publishOf(v, mqtt.Message{}))
 			c.disconnected(packet.ProtocolError)
 		})

@@ -49,14 +49,17 @@ func TestIdentifierZeroIsRefused(t *testing.T) { // [MQTT-2.2.1-3]
 		t.Run(name, func(t *testing.T) {
 			_, addr := start(t, Defaults())
 			m := text("t", "x", 1)
-			for _, b := range [][]byte{
-				(&packet.Outgoing{Message: &m, QoS: 1}).Append(nil, v),
-				(&packet.Subscribe{Subscriptions: []packet.Subscription{{Filter: "t"}}}).Append(nil, v),
-				(&packet.Unsubscribe{Filters: []mqtt.Filter{"t"}}).Append(nil, v),
+			for _, each := range []struct {
+				packet []byte
+				want   packet.Reason
+			}{
+				{(&packet.Outgoing{Message: &m, QoS: 1}).Append(nil, v), packet.ProtocolError},
+				{(&packet.Subscribe{Subscriptions: []packet.Subscription{{Filter: "t"}}}).Append(nil, v), packet.Malformed},
+				{(&packet.Unsubscribe{Filters: []mqtt.Filter{"t"}}).Append(nil, v), packet.Malformed},
 			} {
 				c := dial(t, addr, v, "a")
-				c.send(b)
-				c.disconnected(packet.ProtocolError)
+				c.send(each.packet)
+				c.disconnected(each.want)
 			}
 		})
 	}
@@ -110,7 +113,7 @@ func TestIdentifiersOfTheServerAreFree(t *testing.T) { // [MQTT-2.2.1-4] [MQTT-4
 			held := s.sessions["a"]
 			s.mu.Unlock()
 			held.mu.Lock()
-			held.inflight.lastID = 0xffff - 2
+			held.inflight.turn = 0xffff - 2
 			held.mu.Unlock()
 			p := dial(t, addr, v, "p")
 			seen := map[uint16]bool{0: true}
@@ -125,7 +128,7 @@ func TestIdentifiersOfTheServerAreFree(t *testing.T) { // [MQTT-2.2.1-4] [MQTT-4
 				}
 				// Around once more, where those of the first round still are.
 				held.mu.Lock()
-				held.inflight.lastID = 0xffff - 4 + uint16(round)
+				held.inflight.turn = 2<<16 - 5 + uint64(round)
 				held.mu.Unlock()
 			}
 		})

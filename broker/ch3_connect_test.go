@@ -215,7 +215,7 @@ func TestNothingIsToldThatWasNotAskedFor(t *testing.T) { // [MQTT-3.1.2-28] [MQT
 		{c.packet(text("secret", "x", 2), 5), packet.PUBREC, "\x00\x05\x87"},
 		{packet.AppendAck(nil, packet.V5, packet.PUBREL, 5, packet.Success), packet.PUBCOMP, "\x00\x05\x92"},
 		{packet.AppendAck(nil, packet.V5, packet.PUBREC, 5, packet.Success), packet.PUBREL, "\x00\x05\x92"},
-		{(&packet.Subscribe{ID: 5, Subscriptions: []packet.Subscription{{Filter: "#/#"}}}).Append(nil, packet.V5), packet.SUBACK, "\x00\x05\x00\x8f"},
+		{(&packet.Subscribe{ID: 5, Subscriptions: []packet.Subscription{{Filter: "secret"}}}).Append(nil, packet.V5), packet.SUBACK, "\x00\x05\x00\x87"},
 		{(&packet.Unsubscribe{ID: 5, Filters: []mqtt.Filter{"x"}}).Append(nil, packet.V5), packet.UNSUBACK, "\x00\x05\x00\x11"},
 	} {
 		c.send(exchange.send)

@@ -134,7 +134,7 @@ func TestTopicsWithWildcardsEndTheConnection(t *testing.T) { // [MQTT-4.7.0-1]
 				_, addr := start(t, Defaults())
 				c := dial(t, addr, v, "a")
 				c.send(publishOf(v, text(topic, "x", 1)))
-				c.disconnected(packet.TopicInvalid)
+				c.disconnected(packet.ProtocolError)
 			})
 		}
 	}

@@ -110,7 +110,7 @@ func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Mes
 	s.withCourier(func(k *courier) {
 		now := time.Now()
 		for i := range messages {
-			k.carry(messages[i], from, now)
+			k.carry(messages[i], from, nil, now)
 			owes = owes || messages[i].QoS > mqtt.AtMostOnce
 		}
 		refused = k.refused
@@ -119,4 +119,14 @@ func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Mes
 		return refused
 	}
 	return s.commit(ctx)
+}
+
+// Retained returns the retained messages that a filter takes, in order of their
+// topics, as a new subscriber gets them.
+func (s *Server) Retained(filter mqtt.Filter) []mqtt.Message {
+	var messages []mqtt.Message
+	for _, m := range s.offered(filter, time.Now()) {
+		messages = append(messages, m.Message)
+	}
+	return messages
 }

@@ -20,19 +20,40 @@ type Config struct {
 	// MaxPacketSize is the size in bytes of the largest packet that a client may
 	// send.
 	MaxPacketSize int `yaml:"max_packet_size"`
+	// MessageSizeLimit is the size in bytes of the largest payload that a client may
+	// publish. A larger one goes nowhere: with QoS 1 and 2 a client of MQTT 5.0 is
+	// answered with 0x97, quota exceeded, and one of 3.1.1, which has no such answer,
+	// as if it had arrived. A client with such a will is refused. 0: what fits a packet.
+	MessageSizeLimit int `yaml:"message_size_limit"`
+	// AllowZeroLengthClientID lets clients in that name no client id; they are given
+	// one. If not, they are refused: 0x85 in MQTT 5.0, 2 in 3.1.1.
+	AllowZeroLengthClientID bool `yaml:"allow_zero_length_clientid"`
 	// ReceiveMaximum is how many messages of QoS 2 a client may have begun to
 	// send and not finished.
 	ReceiveMaximum int `yaml:"receive_maximum"`
+	// MaxQoS is the highest quality of service that clients may publish with: 0, 1
+	// or 2. Subscriptions are granted that much at most.
+	MaxQoS int `yaml:"max_qos"`
+	// Retain lets clients publish retained messages.
+	Retain bool `yaml:"retain"`
+	// CheckRetainSource gives a retained message to a new subscriber only while the
+	// client that published it may still publish to its topic, by the rules of
+	// access. Who that was is kept with the message.
+	CheckRetainSource bool `yaml:"check_retain_source"`
 	// MaxInFlight is how many messages of QoS 1 and 2 are under way to a client
 	// before the next has to wait. A client may ask for fewer.
 	MaxInFlight int `yaml:"max_in_flight"`
 	// MaxQueued is how many messages wait for a client that is away or slow.
-	// More are dropped; of QoS 0, which only the slow are kept for, more than
+	// queue_full says which are dropped then; of QoS 0, which only the slow are kept for, more than
 	// a thousand.
 	MaxQueued int `yaml:"max_queued"`
 	// MaxQueuedBytes is how many bytes of messages wait for a client, and how
 	// many are under way to it.
 	MaxQueuedBytes int `yaml:"max_queued_bytes"`
+	// QueueFull is what gives way when a client's queue is full: drop-newest, the
+	// message that comes, as mosquitto has it; or drop-oldest, those that have
+	// waited longest, but none for one of a lower QoS.
+	QueueFull Overflow `yaml:"queue_full"`
 	// MaxSubscriptions is the number of subscriptions that a client may have.
 	MaxSubscriptions int `yaml:"max_subscriptions"`
 	// MaxTopicAliases is how many topics may be shortened to a number on one
@@ -66,6 +87,8 @@ func Defaults() Config {
 		ConnectTimeout:   configs.Duration(10 * time.Second),
 		MaxPacketSize:    1 << 20,
 		ReceiveMaximum:   1000,
+		MaxQoS:           2,
+		Retain:           true,
 		MaxInFlight:      100,
 		MaxQueued:        10_000,
 		MaxQueuedBytes:   16 << 20,
@@ -75,6 +98,9 @@ func Defaults() Config {
 		MaxSessionExpiry: configs.Duration(30 * 24 * time.Hour),
 		MaxSessions:      20_000,
 		MaxRetained:      100_000,
+
+		AllowZeroLengthClientID: true,
+		CheckRetainSource:       true,
 	}
 }
 
@@ -82,8 +108,10 @@ func Defaults() Config {
 func (c *Config) Validate() error {
 	return errors.Join(
 		within("max_connections", c.MaxConnections, 1, 1_000_000),
-		within("max_packet_size", c.MaxPacketSize, 1024, packet.MaxPacket),
+		within("max_packet_size", c.MaxPacketSize, 20, packet.MaxPacket),
+		within("message_size_limit", c.MessageSizeLimit, 0, packet.MaxPacket),
 		within("receive_maximum", c.ReceiveMaximum, 1, 65_535),
+		within("max_qos", c.MaxQoS, 0, 2),
 		within("max_in_flight", c.MaxInFlight, 1, 65_535),
 		within("max_queued", c.MaxQueued, 1, 10_000_000),
 		within("max_queued_bytes", c.MaxQueuedBytes, 1024, 1<<31-1),

@@ -17,20 +17,26 @@ import (
 // ask for; what it has to say goes onto its line.
 type conn struct {
 	server *Server
-	log    *slog.Logger
+	roster *roster // of the listener that it came by, whose lock guards seated
+	seated bool
+	log    *slog.Logger // nil before CONNECT has said whose it is; see logger
 	reader *packet.Reader
 	line   line
-	peer   Peer
+	peer   *Peer                        // outlives it, as the source of what is retained
 	heard  atomic.Int64                 // when the client was last heard, in Unix nanoseconds
 	watch  timer                        // connect time-out, then keep alive
 	cause  atomic.Pointer[packet.Error] // why the server ended it, if it did
 
-	handling sync.Mutex // held while a packet is handled
+	verbose  atomic.Bool // each packet is logged
+	handling sync.Mutex  // held while a packet is handled
+	waits    atomic.Bool // for the client to say something
 
 	// Set by CONNECT, before greeted is.
 	greeted   atomic.Bool // CONNACK is on the line
 	session   *session
 	version   packet.Version
+	bridge    bool          // of another broker, as packet.Connect has it
+	resumed   bool          // the session goes on from an earlier connection
 	keepAlive time.Duration // the client's silence that ends it; 0: any
 	expiry    time.Duration // of the session, as asked for
 	maxPacket int           // what the client takes, in bytes
@@ -39,8 +45,7 @@ type conn struct {
 	known     [][]byte      // topics by the client's alias
 
 	// The reader's own.
-	courier  courier
-	in       packet.Publish
+	batch    *batch    // what it publishes; nil: nothing yet
 	now      time.Time // of the current batch
 	settled  bool      // the session's queue may move, after this batch
 	answers  []byte    // to this batch
@@ -52,14 +57,13 @@ type conn struct {
 // errDisconnected ends a connection whose client has said good-bye.
 var errDisconnected = errors.New("disconnected by the client")
 
-func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
+func (s *Server) newConn(nc net.Conn, r *roster) *conn {
 	c := &conn{
-		server:  s,
-		log:     s.log.With("remote", nc.RemoteAddr().String()),
-		reader:  packet.NewReader(source(nc), min(s.cfg.MaxPacketSize, maxConnect)),
-		peer:    o.peer(nc.RemoteAddr()),
-		courier: courier{server: s, pub: publication{borrowed: true}},
+		server: s,
+		roster: r,
+		peer:   r.options.peer(nc.RemoteAddr()),
 	}
+	c.reader = s.newReader(nc, &c.waits, min(s.cfg.MaxPacketSize, maxConnect))
 	c.line.conn, c.line.raw, c.line.spares, c.line.sum = nc, rawConn(nc), &s.spares, &s.figures.Sent
 	c.line.room.L = &c.line.mu
 	c.line.refill = func() {
@@ -67,8 +71,19 @@ func (s *Server) newConn(nc net.Conn, o ListenerOptions) *conn {
 			c.session.refill(time.Now())
 		}
 	}
+	// Who cannot be told by the store that it fails will hear it with its answers.
+	c.line.settle = func() { _ = s.commit(context.Background()) }
 	c.watch.fire = c.checkAlive
 	return c
+}
+
+// logger is the connection's own, also before it is known whose it is. Then it
+// is made for each line: most connections have none to write.
+func (c *conn) logger() *slog.Logger {
+	if c.log != nil {
+		return c.log
+	}
+	return c.server.log.With("remote", c.line.conn.RemoteAddr().String())
 }
 
 // serve reads until the connection ends, and returns when all is cleaned up.
@@ -76,11 +91,14 @@ func (c *conn) serve() {
 	c.heard.Store(time.Now().UnixNano())
 	c.server.timers.set(&c.watch, time.Now().Add(c.server.cfg.ConnectTimeout.D()))
 	err := c.read()
-	c.courier.flush()
+	if c.batch != nil {
+		c.batch.flush()
+	}
 	c.received.addTo(&c.server.figures.Received)
 	if fault := c.giveAnswers(); fault != nil {
 		err = fault
 	}
+	c.endPublishing()
 	c.end(err)
 	c.line.end()
 	c.server.timers.stop(&c.watch)
@@ -95,13 +113,14 @@ func (c *conn) read() error {
 		if c.now.IsZero() {
 			c.now = time.Now()
 			c.heard.Store(c.now.UnixNano())
+			c.listenLevel()
 		}
 		c.received.packets++
 		c.received.bytes += int64(f.Size())
 		if err := c.handleUnlessEnded(f); err != nil {
 			return err
 		}
-		if c.courier.crowded != nil || !c.reader.Buffered() {
+		if c.batch.full() || !c.reader.Buffered() {
 			if err := c.endBatch(); err != nil {
 				return err
 			}
@@ -118,13 +137,19 @@ func (c *conn) handleUnlessEnded(f packet.Frame) error {
 	if own := c.cause.Load(); own != nil {
 		return own
 	}
-	return c.handle(f)
+	err := c.handle(f)
+	if c.verbose.Load() {
+		c.logReceived(f, err)
+	}
+	return err
 }
 
 // endBatch sends what the packets of one read have brought about: first to
 // others, then the answers, and waits where the client is too fast.
 func (c *conn) endBatch() error {
-	c.courier.flush()
+	if c.batch != nil {
+		c.batch.flush()
+	}
 	if err := c.giveAnswers(); err != nil {
 		return err
 	}
@@ -134,7 +159,10 @@ func (c *conn) endBatch() error {
 	}
 	c.line.flush()
 	c.line.wait()
-	c.courier.giveWay()
+	if c.batch != nil {
+		c.batch.giveWay()
+		c.endPublishing()
+	}
 	c.received.addTo(&c.server.figures.Received)
 	c.now = time.Time{}
 	return nil
@@ -151,7 +179,10 @@ func (c *conn) answer(write func([]byte) []byte) {
 func (c *conn) giveAnswers() error {
 	if c.owes {
 		c.owes = false
-		err := c.courier.refused
+		var err error
+		if c.batch != nil {
+			err = c.batch.refused
+		}
 		if err == nil {
 			err = c.server.commit(context.Background())
 		}
@@ -162,6 +193,9 @@ func (c *conn) giveAnswers() error {
 	}
 	if len(c.answers) == 0 {
 		return nil
+	}
+	if c.verbose.Load() {
+		c.logAnswers()
 	}
 	c.line.append(c.answers, c.answered)
 	c.answered = 0
@@ -213,22 +247,27 @@ func (c *conn) acknowledge(f packet.Frame) error {
 	}
 	switch f.Type() {
 	case packet.PUBACK:
-		c.session.acknowledged(c, p.ID)
 		c.settled = true
+		return c.session.acknowledged(c, p.ID)
 	case packet.PUBREC:
 		c.settled = true
-		if answer, with := c.session.receivedBy(c, p.ID, p.Reason); answer {
+		answer, with, err := c.session.receivedBy(c, p.ID, p.Reason)
+		if err != nil {
+			return err
+		}
+		if answer {
 			c.ack(packet.PUBREL, p.ID, with)
 		}
 	case packet.PUBREL:
-		if c.session.released(c, p.ID) {
+		// One that is repeated after a reconnect may have had its answer.
+		if c.session.released(c, p.ID) || c.resumed {
 			c.ack(packet.PUBCOMP, p.ID, packet.Success)
 		} else {
 			c.ack(packet.PUBCOMP, p.ID, packet.IDNotFound)
 		}
 	case packet.PUBCOMP:
-		c.session.completed(c, p.ID)
 		c.settled = true
+		return c.session.completed(c, p.ID)
 	}
 	return nil
 }
@@ -272,7 +311,7 @@ func (c *conn) end(err error) {
 		err = fault
 	}
 	if c.session == nil {
-		c.log.Debug("connection ended before CONNECT", "reason", err)
+		c.logger().Debug("connection ended before CONNECT", "reason", err)
 		return
 	}
 	c.server.exit(c.session, c, true, nil)

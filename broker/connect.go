@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
 )
 
@@ -19,7 +20,10 @@ const maxConnect = 256 << 10
 func (c *conn) connect(f packet.Frame) error {
 	var p packet.Connect
 	err := p.Decode(f.Body)
-	c.version = p.Version
+	c.version, c.bridge = p.Version, p.Bridge
+	if err == nil && !c.roster.speaks(p.Version) { // [MQTT-3.1.2-2]
+		err = packet.Errorf(packet.UnsupportedVersion, "MQTT %d is not for %s", p.Version, c.peer.Listener)
+	}
 	if err == nil {
 		err = c.admit(&p)
 	}
@@ -37,18 +41,38 @@ func (c *conn) admit(p *packet.Connect) error {
 	if p.Properties.Has(packet.AuthMethod) { // [MQTT-4.12.0-1]
 		return packet.Errorf(packet.BadAuthMethod, "authentication method %.40q", p.Properties.Text(packet.AuthMethod))
 	}
-	if p.ClientID == "" && p.Version == packet.V311 && !p.CleanStart { // 3.1.1 [MQTT-3.1.3-8]
+	if p.ClientID == "" && (p.Version == packet.V31 || p.Version == packet.V311 && !p.CleanStart) { // 3.1.1 [MQTT-3.1.3-8]
 		return packet.Errorf(packet.ClientIDInvalid, "a session that is kept needs a client identifier")
 	}
+	if p.ClientID == "" && !c.server.cfg.AllowZeroLengthClientID {
+		return packet.Errorf(packet.ClientIDInvalid, "no client identifier")
+	}
 	c.peer.ClientID, c.peer.User, c.peer.Cert = p.ClientID, p.User, commonName(c.line.conn)
-	if r := c.server.Access.Connect(&c.peer, p.Password); r != packet.Success {
+	if r := c.server.Access.Connect(c.peer, p.Password); r != packet.Success {
 		return packet.Errorf(r, "user %.40q", p.User)
 	}
-	if w := p.Will; w != nil && c.server.lies(&w.Message) {
-		return packet.Errorf(packet.PayloadInvalid, "will of %d bytes", len(w.Message.Payload))
+	if p.Will != nil {
+		if err := c.admitWill(&p.Will.Message); err != nil {
+			return err
+		}
 	}
-	if w := p.Will; w != nil && (reserved(w.Message.Topic) || !c.server.Access.MayPublish(&c.peer, w.Message.Topic)) {
-		return packet.Errorf(packet.NotAuthorized, "will on %.80q", w.Message.Topic)
+	if !c.roster.seat(c) {
+		return packet.Errorf(packet.QuotaExceeded, "%s has all the clients that it may", c.peer.Listener)
+	}
+	return nil
+}
+
+func (c *conn) admitWill(m *mqtt.Message) error {
+	if err := c.server.supports(m.QoS, m.Retain); err != nil {
+		return err
+	}
+	switch {
+	case c.server.oversized(m):
+		return packet.Errorf(packet.QuotaExceeded, "will of %d bytes", len(m.Payload))
+	case c.server.lies(m):
+		return packet.Errorf(packet.PayloadInvalid, "will of %d bytes", len(m.Payload))
+	case reserved(m.Topic) || shared(m.Topic) || !c.server.Access.MayPublish(c.peer, m.Topic):
+		return packet.Errorf(packet.NotAuthorized, "will on %.80q", m.Topic)
 	}
 	return nil
 }
@@ -57,30 +81,36 @@ func (c *conn) admit(p *packet.Connect) error {
 // [MQTT-4.7.2.1]
 func reserved(topic string) bool { return strings.HasPrefix(topic, "$SYS/") }
 
+// shared says whether a topic looks like a shared subscription. Nobody can
+// subscribe to it.
+func shared(topic string) bool { return strings.HasPrefix(topic, "$share/") }
+
 // enter takes the limits that the client asks for, and its session.
 func (c *conn) enter(p *packet.Connect) error {
 	ack := packet.Connack{}
 	if p.ClientID == "" { // [MQTT-3.1.3-6] [MQTT-3.1.3-7] [MQTT-3.2.2-16]
-		p.ClientID = "auto-" + rand.Text()
+		p.ClientID = newClientID()
 		ack.Properties.SetText(packet.AssignedClientID, p.ClientID)
 	}
 	c.peer.ClientID = p.ClientID
 	c.agree(p, &ack.Properties)
+	c.tellRights(p, &ack)
 	if size := len(ack.Append(nil, c.version)); size > c.maxPacket { // all short answers are shorter [MQTT-3.1.2-24]
 		return packet.Errorf(packet.TooLarge, "CONNACK of %d bytes, but the client takes %d", size, c.maxPacket)
 	}
 	e := entry{
-		id: p.ClientID, user: c.peer.User, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
+		id: p.ClientID, user: c.peer.User, source: c.peer, clean: p.CleanStart, expiry: c.expiry, will: p.Will, holder: c,
 		greet: func(s *session, present bool) {
 			ack.SessionPresent = present // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
 			c.line.append(ack.Append(nil, c.version), 1)
-			c.session = s
+			c.session, c.resumed = s, present
 			c.greeted.Store(true)
 			s.conn = c
-			s.review(&c.peer)
+			s.review(c.peer)
 			s.inflight.rewind()
 		},
 	}
+	c.server.letFinish(p.ClientID)
 	if _, err := c.server.enter(&e); err != nil {
 		return err
 	}
@@ -90,9 +120,10 @@ func (c *conn) enter(p *packet.Connect) error {
 		//lint:ignore SA2001 the lock is only waited for
 		before.handling.Unlock()
 	}
-	c.log = c.log.With("client", p.ClientID)
+	c.log = c.server.log.With("remote", c.line.conn.RemoteAddr().String(), "client", p.ClientID)
 	c.log.Info("client connected", "version", int(c.version), "listener", c.peer.Listener)
 	c.reader.SetMax(c.server.cfg.MaxPacketSize)
+	c.reader.SetVersion(c.version)
 	if c.keepAlive > 0 {
 		c.server.timers.set(&c.watch, c.now.Add(c.keepAlive))
 	} else {
@@ -100,6 +131,13 @@ func (c *conn) enter(p *packet.Connect) error {
 	}
 	c.settled = true // what waited for the client goes out with CONNACK
 	return nil
+}
+
+// newClientID is an identifier that no client has, in the form of mosquitto's.
+func newClientID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	return fmt.Sprintf("auto-%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // agree settles limits: the client's are obeyed, the server's are told.
@@ -110,7 +148,7 @@ func (c *conn) agree(p *packet.Connect, told *packet.Properties) {
 	c.quota = min(int(in.NumberOr(packet.ReceiveMaximum, 65_535)), cfg.MaxInFlight) // [MQTT-3.1.2-11.3]
 	c.aliases.limit = min(int(in.Number(packet.TopicAliasMaximum)), cfg.MaxTopicAliases)
 	asked := in.Number(packet.SessionExpiry)
-	if p.Version == packet.V311 && !p.CleanStart {
+	if p.Version != packet.V5 && !p.CleanStart {
 		asked = math.MaxUint32 // kept for ever, as far as the server goes
 	}
 	c.expiry = c.server.sessionExpiry(asked)
@@ -122,7 +160,15 @@ func (c *conn) agree(p *packet.Connect, told *packet.Properties) {
 		told.SetNumber(packet.SessionExpiry, packet.Seconds(c.expiry))
 	}
 	told.SetNumber(packet.ReceiveMaximum, uint32(cfg.ReceiveMaximum))
-	told.SetNumber(packet.MaximumPacketSize, uint32(cfg.MaxPacketSize))
+	if cfg.MaxQoS < int(mqtt.ExactlyOnce) { // [MQTT-3.2.2-9]
+		told.SetNumber(packet.MaximumQoS, uint32(cfg.MaxQoS))
+	}
+	if !cfg.Retain {
+		told.SetNumber(packet.RetainAvailable, 0)
+	}
+	if cfg.MaxPacketSize < packet.MaxPacket {
+		told.SetNumber(packet.MaximumPacketSize, uint32(cfg.MaxPacketSize))
+	}
 	if cfg.MaxTopicAliases > 0 {
 		told.SetNumber(packet.TopicAliasMaximum, uint32(cfg.MaxTopicAliases))
 	}
@@ -159,12 +205,9 @@ func (c *conn) refuse(p *packet.Connect, err error) error {
 	}
 	ack := packet.Connack{Reason: fault.Reason}
 	v := p.Version
-	if v > packet.V5 { // a client of the future reads the newest that there is
-		v = packet.V5
-	}
 	if v != 0 && p.Properties.NumberOr(packet.MaximumPacketSize, packet.MaxPacket) >= refusalSize { // [MQTT-3.1.2-24]
 		c.answer(func(buf []byte) []byte { return ack.Append(buf, v) })
 	}
-	c.log.Info("client refused", "client", p.ClientID, "user", p.User, "reason", fault)
+	c.logger().Info("client refused", "client", p.ClientID, "user", p.User, "reason", fault)
 	return fault
 }

@@ -41,10 +41,8 @@ func TestUnknownVersionsAreRefused(t *testing.T) { // [MQTT-3.1.2-2], 3.1.1 [MQT
 			c.version = packet.V5
 		}
 		c.send([]byte("\x10\x0d\x00\x04MQTT" + string([]byte{level}) + "\x02\x00\x00\x00\x00\x00"))
-		if level != 0 {
-			if r := c.connack(); r != packet.UnsupportedVersion {
-				t.Errorf("level %d: %v", level, r)
-			}
+		if r := c.connack(); r != packet.UnsupportedVersion {
+			t.Errorf("level %d: %v", level, r)
 		}
 		c.closed()
 	}
@@ -233,7 +231,7 @@ func TestMalformedPacketsEndTheConnectionWithTheirReason(t *testing.T) { // [MQT
 		{"reserved packet type", "\x00\x00", packet.Malformed},
 		{"reserved flags", "\x80\x00", packet.Malformed},
 		{"remaining length of five bytes", "\x30\xff\xff\xff\xff\x01", packet.Malformed},
-		{"topic with a wildcard", "\x30\x04\x00\x01#\x00", packet.TopicInvalid},
+		{"topic with a wildcard", "\x30\x04\x00\x01#\x00", packet.ProtocolError},
 		{"topic alias beyond the maximum", "\x30\x07\x00\x01a\x03\x23\xff\xff", packet.TopicAliasInvalid},
 		{"unknown topic alias", "\x30\x06\x00\x00\x03\x23\x00\x01", packet.ProtocolError},
 		{"subscription identifier from a client", "\x30\x06\x00\x01a\x02\x0b\x01", packet.ProtocolError},
@@ -282,7 +280,7 @@ func TestDeepTopicsAreNotKept(t *testing.T) {
 	_, addr := start(t, Defaults())
 	c := dial(t, addr, packet.V5, "a")
 	c.subscribe("#", 0)
-	deepest := strings.Repeat("/", maxLevels-1)
+	deepest := strings.Repeat("/", maxLevels)
 	if r := c.trySubscribe(0, packet.Subscription{Filter: mqtt.Filter(deepest)}, packet.Subscription{Filter: mqtt.Filter(deepest + "/")}); r[0] != 0 || r[1] != packet.QuotaExceeded {
 		t.Errorf("got %v", r)
 	}
@@ -325,10 +323,10 @@ func TestServerEndsAlthoughClientsDoNotRead(t *testing.T) {
 
 func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
 	s := New(Defaults(), quiet())
-	r := newRoster()
+	r := newRoster(ListenerOptions{})
 	r.close()
 	near, far := net.Pipe()
-	s.serveConn(far, ListenerOptions{}, r)
+	s.serveConn(far, r)
 	if _, err := near.Read(make([]byte, 1)); err == nil {
 		t.Error("it is open")
 	}

@@ -18,6 +18,10 @@ type courier struct {
 
 	targets []target // of the message at hand
 	number  uint64   // its name in the store
+	origin  Received // of QoS 2, until the store has it; empty: it need not
+	from    *session // who has published it; nil: nobody who could get it back
+	echoed  bool     // the publisher gets a message back, once it has its answer
+	own     bool     // it comes from this process
 	crowded *session // a receiver that cannot keep up; see giveWay
 	refused error    // by the store, of a message that is to be acknowledged
 }
@@ -27,19 +31,23 @@ type target struct {
 	session *session
 	how     *tree.Delivery
 	share   mqtt.Filter
+	fate    Fate // of a feed
 }
 
 // carry delivers a message and says whether anyone takes it. From is the
-// publisher's session, nil if it has none.
-func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken bool) {
+// publisher's session, nil if it has none; source is who is to be asked for if it
+// is retained, nil for this process.
+func (k *courier) carry(m mqtt.Message, from *session, source *Peer, now time.Time) (taken bool) {
 	k.pub.begin(m, now)
+	k.from = from
 	if m.Retain {
-		if err := k.server.retain(&k.pub); err != nil && m.QoS > mqtt.AtMostOnce {
+		if err := k.server.retain(&k.pub, source); err != nil && m.QoS > mqtt.AtMostOnce {
 			k.refused = err
 		}
 	}
 	// Looked up after the message is retained: who subscribes at this moment
 	// finds it there, or is found here.
+	k.own = from == nil || from.inner
 	k.topic = append(k.topic[:0], m.Topic...)
 	match := k.server.tree.Match(k.topic)
 	for i := range match.Receivers {
@@ -48,20 +56,21 @@ func (k *courier) carry(m mqtt.Message, from *session, now time.Time) (taken boo
 		if r.Subscriber == from {
 			how = r.Own
 		}
-		if how != nil {
-			k.targets = append(k.targets, target{r.Subscriber, how, ""})
+		if how != nil && !r.Subscriber.denies(m.Topic) {
+			k.targets = append(k.targets, target{session: r.Subscriber, how: how})
 		}
 	}
 	for _, g := range match.Groups {
 		k.choose(g, from)
 	}
-	return k.deliver(now)
+	// A subscriber that wants nothing of its own takes the topic all the same.
+	return k.deliver(now) || len(match.Receivers) > 0
 }
 
 // choose makes one member of a group a target.
 func (k *courier) choose(g *tree.Group[*session], from *session) {
 	m := k.server.cfg.Shared.choose(g, k.topic, from)
-	k.targets = append(k.targets, target{m.Subscriber, memberDelivery(&m.Options), g.Filter})
+	k.targets = append(k.targets, target{session: m.Subscriber, how: memberDelivery(&m.Options), share: g.Filter})
 }
 
 // deliver offers the message to all targets, and says whether there were any.
@@ -69,14 +78,15 @@ func (k *courier) deliver(now time.Time) bool {
 	if len(k.targets) == 0 {
 		return false
 	}
-	number, err := k.server.noteQueued(&k.pub, k.targets)
+	number, err := k.noteQueued(now)
 	if err != nil {
 		k.refused = err
 	}
 	k.number = number
 	for i := range k.targets {
-		t := &k.targets[i]
-		t.session.offer(k, t.how, t.share, now)
+		if t := &k.targets[i]; !t.session.stored {
+			t.session.offer(k, t.how, t.share, now)
+		}
 	}
 	clear(k.targets)
 	k.targets = k.targets[:0]
@@ -90,6 +100,7 @@ func (k *courier) passOn(d *delivery, now time.Time) {
 		return
 	}
 	k.pub.resume(d.message)
+	k.from = nil
 	k.topic = append(k.topic[:0], d.message.Topic...)
 	for _, g := range k.server.tree.Match(k.topic).Groups {
 		if g.Filter == d.share {
@@ -122,7 +133,12 @@ func (s *Server) withCourier(do func(*courier)) {
 	defer s.couriers.Put(k)
 	do(k)
 	k.flush()
+	k.done() // who has no connection to read from waits for nobody
+}
+
+// done forgets what was of interest to one publisher.
+func (k *courier) done() {
 	k.refused = nil // who wants to know has asked
-	k.crowded = nil // who has no connection to read from waits for nobody
+	k.from, k.echoed, k.crowded = nil, false, nil
 	k.pub.begin(mqtt.Message{}, time.Time{})
 }

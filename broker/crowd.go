@@ -5,9 +5,14 @@ import "time"
 // A publisher that is faster than one of its subscribers waits a little for it,
 // so that what was acknowledged is not dropped for want of a moment. It waits
 // only for clients that keep up with that: one that takes nothing for
-// crowdPatience, or has not thinned its queue within crowdLimit, is not waited
-// for during crowdMemory, so a client that reads slowly or not at all costs a
-// publisher some two percent of its time at most.
+// crowdPatience, or lets nobody go on within crowdLimit, is not waited for during
+// crowdMemory, so a client that reads slowly or not at all costs a publisher some
+// two percent of its time at most. Nor is any other client that has not taken much
+// yet waited for then, so that many of them, or one that comes back under another
+// name, cost no more. Where many wait they go on one by one, each
+// with all that it has to say: if all went at once, most would fill the queue
+// with a message each and wait again, and each message would cost a read and a
+// write of its own.
 const (
 	crowdPatience = 500 * time.Millisecond
 	crowdLimit    = time.Second
@@ -20,24 +25,50 @@ const (
 // crowd is the publishers that wait for a session. The session's lock guards it.
 type crowd struct {
 	limits *Config
-	relief chan struct{} // closed when the queue is thin again; nil: nobody waits
+	turn   chan struct{} // taken by who may go on, closed for all; nil: nobody waits
+	turns  int           // so many were given
 	until  time.Time     // until then nobody shall wait
 }
 
-func (c *crowd) wanted(q *queue, now time.Time) bool {
-	return c.over(q, crowdShare) && now.After(c.until)
+// crowded says whether publishers shall wait. The session's lock is held.
+func (s *session) crowded(now time.Time) bool {
+	return s.crowd.over(&s.queue, crowdShare) && now.After(s.crowd.until) &&
+		(s.proven() || now.UnixNano() > s.server.newcomers.Load())
 }
+
+// proven says whether the client has taken many messages that waited. The session's
+// lock is held.
+func (s *session) proven() bool { return s.queue.popped >= crowdLen }
 
 func (c *crowd) over(q *queue, share int) bool {
 	return q.len() > min(c.limits.MaxQueued, crowdLen)/share ||
 		q.bytes > min(c.limits.MaxQueuedBytes, crowdBytes)/share
 }
 
-// ease lets those go who wait, if the queue is half of what is crowded.
+// ease lets the one go on who has waited longest, if the queue is half of what is
+// crowded, and all if it is empty: nothing will be taken from it then that could
+// call ease again.
 func (c *crowd) ease(q *queue) {
-	if c.relief != nil && !c.over(q, 2*crowdShare) {
-		close(c.relief)
-		c.relief = nil
+	if c.turn == nil || c.over(q, 2*crowdShare) {
+		return
+	}
+	if q.len() == 0 {
+		c.disperse()
+		return
+	}
+	select {
+	case c.turn <- struct{}{}:
+		c.turns++
+	default: // nobody is there yet, or any more
+	}
+}
+
+// disperse lets all go on who wait.
+func (c *crowd) disperse() {
+	if c.turn != nil {
+		close(c.turn)
+		c.turn = nil
+		c.turns++
 	}
 }
 
@@ -49,10 +80,10 @@ func (s *session) join() <-chan struct{} {
 	if s.conn == nil || !c.over(&s.queue, 2*crowdShare) {
 		return nil
 	}
-	if c.relief == nil {
-		c.relief = make(chan struct{})
+	if c.turn == nil {
+		c.turn = make(chan struct{})
 	}
-	return c.relief
+	return c.turn
 }
 
 // distrust says that the session did not keep up.
@@ -60,6 +91,9 @@ func (s *session) distrust(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.crowd.until = now.Add(crowdMemory)
+	if !s.proven() {
+		s.server.newcomers.Store(s.crowd.until.UnixNano())
+	}
 }
 
 // giveWay waits for the client that the messages since the last flush have
@@ -70,29 +104,36 @@ func (k *courier) giveWay() {
 		return
 	}
 	k.crowded = nil
-	relief := s.join()
-	if relief == nil {
+	turn := s.join()
+	if turn == nil {
 		return
 	}
 	patience := time.NewTicker(crowdPatience)
 	defer patience.Stop()
-	for taken, waited := s.taken(), time.Duration(0); ; waited += crowdPatience {
+	taken, turns := s.progress()
+	for waited := crowdPatience; ; waited += crowdPatience {
 		select {
-		case <-relief:
+		case <-turn:
 			return
 		case now := <-patience.C:
 			before := taken
-			if taken = s.taken(); taken == before || waited >= crowdLimit {
+			var given int
+			taken, given = s.progress()
+			if given == turns && (taken == before || waited >= crowdLimit) {
 				s.distrust(now)
+				return
+			}
+			if waited >= crowdLimit { // there may be much else that it has to say
 				return
 			}
 		}
 	}
 }
 
-// taken is how many messages have left the queue so far.
-func (s *session) taken() int {
+// progress is how many messages have left the queue so far, and how many of
+// those who waited were let go on.
+func (s *session) progress() (taken, turns int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.queue.popped
+	return s.queue.popped, s.crowd.turns
 }

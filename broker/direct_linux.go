@@ -1,9 +1,13 @@
 package broker
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
+
+	"fieldmq/broker/packet"
 )
 
 // direct reads or writes a socket that does not block by system calls of which
@@ -12,10 +16,12 @@ import (
 // carry the arguments past the closure that RawConn wants, which so is made
 // once only. One goroutine uses it at a time.
 type direct struct {
-	try func(fd uintptr) bool
-	buf []byte
-	n   int
-	err error
+	try   func(fd uintptr) bool
+	place packet.Place // read: where to
+	waits *atomic.Bool // read: set while there is nothing to read; nil: nobody asks
+	buf   []byte
+	n     int
+	err   error
 }
 
 // rawConn is the socket of a connection that carries packets as they are; nil:
@@ -43,13 +49,25 @@ func (d *direct) write(raw syscall.RawConn, buf []byte) (int, error) {
 	return d.do(raw.Write, buf)
 }
 
-// read waits until there is something to read.
-func (d *direct) read(raw syscall.RawConn, buf []byte) (int, error) {
+// read waits until there is something to read. The place is asked for room
+// whenever there may be.
+func (d *direct) read(raw syscall.RawConn, p packet.Place) (int, error) {
 	if d.try == nil {
-		d.try = func(fd uintptr) bool { return d.call(rawRead, fd) }
+		d.try = func(fd uintptr) bool {
+			d.waits.Store(false) // before the socket is empty; see idle
+			d.buf = d.place.Room()
+			done := d.call(rawRead, fd)
+			if !done {
+				d.buf = nil
+				d.place.Rest()
+				d.waits.Store(true)
+			}
+			return done
+		}
 	}
-	n, err := d.do(raw.Read, buf)
-	if n == 0 && err == nil && len(buf) > 0 {
+	d.place = p
+	n, err := d.do(raw.Read, nil)
+	if n == 0 && err == nil {
 		err = io.EOF
 	}
 	return n, err
@@ -86,18 +104,38 @@ func (d *direct) call(transfer func(fd uintptr, buf []byte) (int, error), fd uin
 	}
 }
 
-// socket reads a connection directly.
+// socket reads a connection directly. It implements packet.Source.
 type socket struct {
 	raw    syscall.RawConn
 	direct direct
 }
 
-func (s *socket) Read(buf []byte) (int, error) { return s.direct.read(s.raw, buf) }
+// ReadInto implements packet.Source.
+func (s *socket) ReadInto(p packet.Place) (int, error) { return s.direct.read(s.raw, p) }
 
-// source is where the packets of a connection are read.
-func source(conn net.Conn) io.Reader {
+// newReader reads the packets of a connection. It sets waits while there are
+// none.
+func (s *Server) newReader(conn net.Conn, waits *atomic.Bool, max int) *packet.Reader {
 	if raw := rawConn(conn); raw != nil {
-		return &socket{raw: raw}
+		return packet.NewLentReader(&socket{raw: raw, direct: direct{waits: waits}}, max, &s.buffers)
 	}
-	return conn
+	return packet.NewReader(&listening{conn, waits}, max)
+}
+
+// pending says whether a connection has bytes that were not read yet, as far
+// as the kernel can tell.
+func pending(conn net.Conn) (any bool) {
+	if c, ok := conn.(*tls.Conn); ok {
+		conn = c.NetConn()
+	}
+	raw := rawConn(conn)
+	if raw == nil {
+		return false
+	}
+	var one [1]byte
+	_ = raw.Control(func(fd uintptr) { // a closed one has none
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		any = err == nil && n > 0
+	})
+	return any
 }

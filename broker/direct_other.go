@@ -3,9 +3,11 @@
 package broker
 
 import (
-	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
+
+	"fieldmq/broker/packet"
 )
 
 // direct needs sockets as Linux has them; elsewhere every write may wait.
@@ -15,4 +17,8 @@ func rawConn(net.Conn) syscall.RawConn { return nil }
 
 func (*direct) write(syscall.RawConn, []byte) (int, error) { return 0, nil }
 
-func source(conn net.Conn) io.Reader { return conn }
+func (s *Server) newReader(conn net.Conn, waits *atomic.Bool, max int) *packet.Reader {
+	return packet.NewReader(&listening{conn, waits}, max)
+}
+
+func pending(net.Conn) bool { return false }

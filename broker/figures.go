@@ -14,6 +14,22 @@ type Figures struct {
 	ExpiredSessions atomic.Int64
 }
 
+// Census is who and what is there now.
+type Census struct {
+	Clients, Connected          int // of other processes; with those that are away
+	Queued, QueuedBytes, Flying int // messages that wait for them, and that are under way
+	Subscriptions, Retained     int
+}
+
+// Census counts. It asks every session, so it is for now and then.
+func (s *Server) Census() Census {
+	c := s.count()
+	return Census{
+		Clients: c.total, Connected: c.connected, Queued: c.queued, QueuedBytes: c.bytes, Flying: c.inflight,
+		Subscriptions: s.tree.Len(), Retained: s.retained.Len(),
+	}
+}
+
 // Traffic is what went one way.
 type Traffic struct {
 	Packets   atomic.Int64 // control packets

@@ -16,7 +16,8 @@ import (
 
 // session streams are what clients say in good order; the fuzzer breaks them.
 func streams() (all [][]byte) {
-	for _, v := range both {
+	all = append(all, richStream())
+	for _, v := range []packet.Version{packet.V31, packet.V311, packet.V5} {
 		connect := packet.Connect{
 			Version: v, CleanStart: true, ClientID: "fuzz",
 			Will: &packet.Will{Message: text("w", "will", 1)},
@@ -36,6 +37,34 @@ func streams() (all [][]byte) {
 		all = append(all, b)
 	}
 	return all
+}
+
+// richStream is a client of 5.0 that uses all it can: properties, aliases,
+// identifiers, a session that lasts, and its own messages coming back.
+func richStream() []byte {
+	connect := lasting(packet.V5, "rich")
+	connect.HasUser, connect.User = true, "ann"
+	connect.Properties.SetNumber(packet.ReceiveMaximum, 3)
+	connect.Properties.SetNumber(packet.TopicAliasMaximum, 5)
+	connect.Properties.SetNumber(packet.MaximumPacketSize, 500)
+	connect.Will = &packet.Will{Message: text("w", "will", 2), Delay: time.Second}
+	subscribe := packet.Subscribe{ID: 3, Subscriptions: []packet.Subscription{
+		{Filter: "#", QoS: 2, RetainAsPublished: true}, {Filter: "$share/g/a/+", QoS: 1}, {Filter: "a/b", QoS: 1, Retain: packet.SendRetainedIfNew},
+	}}
+	subscribe.Properties.AddSubscriptionID(7)
+	b := subscribe.Append(connect.Append(nil), packet.V5)
+	m := mqtt.Message{
+		Topic: "a/b", Payload: []byte("text"), UTF8: true, Expiry: time.Second, ContentType: "text/plain", ResponseTopic: "r",
+		CorrelationData: []byte("1"), UserProperties: []mqtt.UserProperty{{Name: "k", Value: "v"}},
+	}
+	for id := range uint16(4) {
+		out := packet.Outgoing{Message: &m, QoS: mqtt.QoS(id % 3), ID: id + 1, Expiry: 1, Alias: 1, NoTopic: id > 0}
+		b = out.Append(b, packet.V5)
+	}
+	for _, t := range []packet.Type{packet.PUBREC, packet.PUBCOMP, packet.PUBACK, packet.PUBREL} {
+		b = packet.AppendAck(b, packet.V5, t, 1, packet.Success)
+	}
+	return packet.AppendAuth(b, packet.Reauthenticate, nil)
 }
 
 // FuzzServer: whatever a client says, the server ends its connection when it

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -17,7 +16,7 @@ import (
 )
 
 // quiet is a log that nobody reads.
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // TestMain fails if a goroutine of this package is left when all tests are done.
 func TestMain(m *testing.M) {
@@ -47,7 +46,7 @@ func stacks() string {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // start runs a server with the limits of cfg on a loopback port until the test
 // ends, and fails the test if it does not end then.

@@ -12,20 +12,26 @@ const (
 	// lineFull is how many bytes may wait in a line before messages wait in the
 	// session's queue instead, where they are counted and can expire.
 	lineFull = 128 << 10
+	// answersFull is how many bytes may wait in a line before its client's own
+	// packets wait. It is more than messages fill: a client that first writes to the
+	// end what it has begun, and then reads, comes to its end.
+	answersFull = 2 * lineFull
 	// lingering is how long the last words to a client may take.
 	lingering = 500 * time.Millisecond
 	// biggestSpare is the size in bytes of the largest buffer that is used again.
-	biggestSpare = 2 * lineFull
+	biggestSpare = answersFull
 )
 
 // line is the sending half of a connection. Anyone appends packets to it and
 // never waits; flush then writes all that has gathered at once. Where the
-// connection can be written without waiting, the caller of flush does so;
+// connection can be written without waiting, the caller of flush does so, and
+// waits for nothing but the store;
 // what it cannot take is left to a goroutine that ends when all is written.
 type line struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil: every write may have to wait
 	refill  func()          // called when there is room again
+	settle  func()          // called before what was promised is written
 	spares  *sync.Pool
 	sum     *Traffic       // of what all lines have sent
 	writers sync.WaitGroup // of those who drain
@@ -35,6 +41,7 @@ type line struct {
 	buf     []byte // gathered, not yet being written
 	awaited bool   // someone has appended and will flush
 	writing bool   // someone is writing, and will look at buf again
+	owes    bool   // the store must have something before buf is written
 	starved bool   // a message was turned away, so the queue wants to hear of room
 	closing bool   // takes no more; closes the connection when all is written
 	closed  bool
@@ -68,6 +75,10 @@ func (l *line) commit(buf []byte) (mine bool) {
 	return mine
 }
 
+// promise says that what was appended last must not be written before the store
+// has what was noted until now. The caller is between begin and commit.
+func (l *line) promise() { l.owes = true }
+
 // append puts n packets onto the line that cannot wait. The caller flushes it.
 func (l *line) append(packets []byte, n int) {
 	if buf, ok := l.begin(false); ok {
@@ -80,7 +91,7 @@ func (l *line) append(packets []byte, n int) {
 func (l *line) wait() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.buf) >= lineFull && !l.closing {
+	for len(l.buf) >= answersFull && !l.closing {
 		l.room.Wait()
 	}
 }
@@ -98,11 +109,15 @@ func (l *line) giveBack(buf []byte) {
 	}
 }
 
-// flush sees to it that what was appended is written. It does not wait.
+// flush sees to it that what was appended is written. It does not wait for the
+// client.
 func (l *line) flush() {
-	buf := l.take()
+	buf, owes := l.take()
 	if buf == nil {
 		return
+	}
+	if owes {
+		l.settle()
 	}
 	if l.raw == nil {
 		l.leave(buf)
@@ -132,31 +147,31 @@ func (l *line) leave(buf []byte) {
 
 // take makes the caller the one who writes, and returns what is to be written;
 // nil if there is nothing or someone else does.
-func (l *line) take() []byte {
+func (l *line) take() (buf []byte, owes bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.awaited = false
 	if l.writing || l.closed {
-		return nil
+		return nil, false
 	}
 	if len(l.buf) == 0 {
 		if l.closing {
 			l.closeLocked()
 		}
-		return nil
+		return nil, false
 	}
 	l.writing = true
 	return l.takeLocked()
 }
 
 // takeLocked takes out what has gathered, and counts it.
-func (l *line) takeLocked() []byte {
-	buf := l.buf
-	l.buf = nil
+func (l *line) takeLocked() (buf []byte, owes bool) {
+	buf, owes = l.buf, l.owes
+	l.buf, l.owes = nil, false
 	l.sent.bytes = int64(len(buf))
 	l.sent.addTo(l.sum)
 	l.room.Broadcast()
-	return buf
+	return buf, owes
 }
 
 // done ends the caller's turn at writing if nothing is left.
@@ -192,9 +207,13 @@ func (l *line) drain(buf []byte) {
 		if l.done(err) {
 			return
 		}
+		var owes bool
 		l.mu.Lock()
-		buf = l.takeLocked()
+		buf, owes = l.takeLocked()
 		l.mu.Unlock()
+		if owes {
+			l.settle()
+		}
 	}
 }
 

@@ -9,12 +9,15 @@ import (
 
 // receive does what PUBLISH asks for.
 func (c *conn) receive(f packet.Frame) error {
-	p := &c.in
+	p := &c.publishing().in
 	if err := p.Decode(c.version, f); err != nil {
 		return err
 	}
 	if len(p.Properties.SubscriptionIDs) > 0 { // [MQTT-3.3.4-6]
 		return packet.Errorf(packet.ProtocolError, "subscription identifier in a PUBLISH from a client")
+	}
+	if err := c.server.supports(p.QoS, p.Retain); err != nil {
+		return err
 	}
 	topic, err := c.resolve(p)
 	if err != nil {
@@ -32,11 +35,43 @@ func (c *conn) receive(f packet.Frame) error {
 			return nil
 		}
 	}
-	r := c.publishAs(p, topic)
+	r := c.publishOnce(p, topic)
 	if r == packet.PayloadInvalid && p.QoS == mqtt.AtMostOnce { // no acknowledgement can tell
 		return packet.Errorf(r, "payload of %d bytes", len(p.Payload))
 	}
 	c.acknowledgePublish(p, r)
+	return nil
+}
+
+// publishOnce is publishAs that tells the store of the identifier of a message of
+// QoS 2: with the message if it takes that, else behind all that came of it. What
+// is refused is not received; the client will bring it again.
+func (c *conn) publishOnce(p *packet.Publish, topic []byte) packet.Reason {
+	if p.QoS != mqtt.ExactlyOnce || !c.session.durable {
+		return c.publishAs(p, topic)
+	}
+	accepts := c.batch.refused == nil
+	c.batch.origin = Received{ClientID: c.session.id, PacketID: p.ID}
+	r := c.publishAs(p, topic)
+	switch {
+	case accepts && c.batch.refused != nil:
+		c.session.released(c, p.ID)
+	case c.batch.origin != Received{} && !r.Failed():
+		c.server.note(c.batch.origin)
+	}
+	c.batch.origin = Received{}
+	return r
+}
+
+// supports fails for what the configuration does not let clients publish.
+// [MQTT-3.2.2-12] [MQTT-3.2.2-13]
+func (s *Server) supports(q mqtt.QoS, retain bool) error {
+	switch {
+	case int(q) > s.cfg.MaxQoS:
+		return packet.Errorf(packet.QoSUnsupported, "QoS %d", q)
+	case retain && !s.cfg.Retain:
+		return packet.Errorf(packet.RetainUnsupported, "retained message")
+	}
 	return nil
 }
 
@@ -64,21 +99,39 @@ func (c *conn) resolve(p *packet.Publish) ([]byte, error) {
 // publishAs sends the message on its way, if the client may.
 func (c *conn) publishAs(p *packet.Publish, topic []byte) packet.Reason {
 	name := c.server.tree.Match(topic).Topic // most often remembered, so nothing is copied
-	if reserved(name) || !c.server.Access.MayPublish(&c.peer, name) {
+	if reserved(name) || shared(name) || !c.server.Access.MayPublish(c.peer, name) {
 		return packet.NotAuthorized
 	}
 	if p.Retain && len(p.Payload) > 0 && !c.server.mayRetain(name) {
 		return packet.QuotaExceeded
 	}
-	m := mqtt.Message{Topic: name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain}
-	p.Describe(&m)
-	if c.server.lies(&m) {
+	m := &c.batch.message
+	*m = mqtt.Message{Topic: name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain}
+	p.Describe(m)
+	if c.server.oversized(m) {
+		c.server.figures.Dropped.Add(1)
+		return packet.QuotaExceeded
+	}
+	if c.server.lies(m) {
 		return packet.PayloadInvalid
 	}
-	if !c.courier.carry(m, c.session, c.now) {
+	if m.QoS > mqtt.AtMostOnce && c.server.refused(m) {
+		if c.version != packet.V5 { // whose acknowledgement cannot say it
+			c.batch.refused = ErrRefused
+		}
+		return packet.QuotaExceeded
+	}
+	taken := c.batch.carry(*m, c.session, c.peer, c.now)
+	c.settled = c.settled || c.batch.echoed
+	if !taken {
 		return packet.NoMatching
 	}
 	return packet.Success
+}
+
+// oversized says whether a message is larger than clients may publish.
+func (s *Server) oversized(m *mqtt.Message) bool {
+	return s.cfg.MessageSizeLimit > 0 && len(m.Payload) > s.cfg.MessageSizeLimit
 }
 
 // lies says whether a message is to be refused because it says to be text and
@@ -96,6 +149,9 @@ func (c *conn) acknowledgePublish(p *packet.Publish, r packet.Reason) {
 	case mqtt.ExactlyOnce:
 		if r.Failed() { // the identifier is free again
 			c.session.released(c, p.ID)
+		}
+		if r == packet.NoMatching { // as mosquitto has it, which finds out with PUBREL only
+			r = packet.Success
 		}
 		c.ack(packet.PUBREC, p.ID, r)
 	}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"net"
 	"reflect"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
+	"fieldmq/broker/tree"
 )
 
 func TestMessagesArriveWithTheLowerQoS(t *testing.T) { // [MQTT-3.8.4-8]
@@ -70,7 +72,8 @@ func TestNobodyListeningIsTold(t *testing.T) {
 	for _, qos := range []mqtt.QoS{1, 2} {
 		c.send(c.packet(text("t", "x", qos), 1))
 		want := map[mqtt.QoS]packet.Type{1: packet.PUBACK, 2: packet.PUBREC}[qos]
-		if r := c.ack(want, 1); r != packet.NoMatching {
+		told := map[mqtt.QoS]packet.Reason{1: packet.NoMatching, 2: packet.Success}[qos]
+		if r := c.ack(want, 1); r != told {
 			t.Errorf("QoS %d: %v", qos, r)
 		}
 	}
@@ -315,5 +318,34 @@ func TestDeniedClientsAreToldInTheirVersion(t *testing.T) { // 3.1.1 [MQTT-3.3.5
 				t.Errorf("got %v", r)
 			}
 		})
+	}
+}
+
+// Garbage is the dearest part of a small message.
+func TestMessageOfQoS0LeavesNoGarbage(t *testing.T) {
+	s := New(Defaults(), quiet())
+	near, far := net.Pipe()
+	defer near.Close()
+	c := s.newConn(far, newRoster(ListenerOptions{}))
+	c.version, c.maxPacket = packet.V5, packet.MaxPacket
+	c.session = s.newSession("", false)
+	c.session.conn = c
+	s.tree.Subscribe(c.session, "device/+/voltage", tree.Options{})
+	buf := publishOf(packet.V5, text("device/meter-1/voltage", "230.1", 0))
+	f, _, err := packet.Cut(buf, len(buf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := testing.AllocsPerRun(100, func() {
+		if err := c.receive(f); err != nil {
+			t.Fatal(err)
+		}
+		c.line.buf = c.line.buf[:0] // as if it were written
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if c.line.sent.publishes == 0 {
+		t.Error("nothing is sent")
 	}
 }

@@ -22,6 +22,11 @@ func (d *delivery) cost() int {
 	return d.message.size()
 }
 
+// exact says whether the store must know the packet identifier before the
+// client does. A crash in between would give the message another one, and a
+// client that knows it by the first would take it twice. [MQTT-4.3.3-1]
+func (d *delivery) exact() bool { return d.number != 0 && d.qos == mqtt.ExactlyOnce }
+
 // queue holds deliveries, first in, first out.
 type queue struct {
 	fifo[delivery]
@@ -33,6 +38,9 @@ func (q *queue) push(d delivery) {
 	q.fifo.push(d)
 	q.bytes += d.cost()
 }
+
+// over says whether a message more would be too many.
+func (q *queue) over(limit, bytes int) bool { return q.len() >= limit || q.bytes > bytes }
 
 func (q *queue) pop() delivery { return q.pull(0) }
 

@@ -11,7 +11,8 @@ import (
 type entry struct {
 	id     string
 	user   string
-	inner  bool // from this process
+	source *Peer // of what the client publishes; nil: it is of this process
+	inner  bool  // from this process
 	clean  bool
 	expiry time.Duration
 	will   *packet.Will
@@ -41,8 +42,8 @@ func (s *Server) enterWith(k *courier, e *entry) (*session, error) {
 	if !present {
 		old = s.create(e.id, e.inner, e.expiry > 0)
 	}
-	old.holder, old.user, old.expiry, old.will = e.holder, e.user, e.expiry, e.will
-	s.note(Entered{ClientID: e.id, User: e.user, New: !present, Inner: e.inner, Expiry: e.expiry, Will: e.will})
+	old.holder, old.user, old.source, old.expiry, old.will = e.holder, e.user, e.source, e.expiry, e.will
+	s.note(e.record(!present))
 	if !e.inner {
 		s.connected++
 		s.mostConnected = max(s.mostConnected, s.connected)
@@ -55,6 +56,14 @@ func (s *Server) enterWith(k *courier, e *entry) (*session, error) {
 	}
 	s.announce(k, old, "connected", time.Now())
 	return old, nil
+}
+
+func (e *entry) record(isNew bool) Entered {
+	r := Entered{ClientID: e.id, User: e.user, New: isNew, Inner: e.inner, Expiry: e.expiry, Will: e.will}
+	if e.source != nil {
+		r.Cert, r.Local = e.source.Cert, e.source.Local
+	}
+	return r
 }
 
 // admit refuses clients that are too many, and those that would take the name
@@ -111,6 +120,7 @@ func (s *Server) release(old *session) {
 	}
 	old.mu.Lock()
 	old.conn = nil
+	old.crowd.disperse()
 	old.mu.Unlock()
 }
 
@@ -120,7 +130,7 @@ func (s *Server) newSession(id string, inner bool) *session {
 
 func (s *Server) create(id string, inner, durable bool) *session {
 	n := s.newSession(id, inner)
-	n.durable = durable
+	n.durable, n.stored = durable, inner && durable
 	n.expire.fire = func(time.Time) time.Time { s.expired(n); return time.Time{} }
 	n.speak.fire = func(time.Time) time.Time { s.willDue(n); return time.Time{} }
 	s.sessions[id] = n
@@ -194,7 +204,7 @@ func (s *Server) speakWill(k *courier, old *session, now time.Time) {
 	}
 	m := old.will.Message
 	old.will = nil
-	k.carry(m, nil, now)
+	k.carry(m, nil, old.source, now)
 }
 
 // willDue is when a will delay has passed. [MQTT-3.1.3-9]

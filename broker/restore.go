@@ -16,7 +16,10 @@ func (s *Server) Load() error {
 	if s.Store == nil {
 		return nil
 	}
-	r := restorer{server: s}
+	r := restorer{server: s, sources: map[Source]*Peer{}}
+	if shelf, ok := s.Store.(Shelf); ok { // which does not tell of all messages
+		s.numbers.Store(shelf.Last())
+	}
 	for record, err := range s.Store.Load() {
 		if err != nil {
 			return fmt.Errorf("load the store: %w", err)
@@ -34,8 +37,20 @@ func (s *Server) Load() error {
 // restorer brings a server into the state that records tell of. Nothing else
 // happens in the server meanwhile.
 type restorer struct {
-	server *Server
-	order  []*session // as they began, so that wills keep an order
+	server  *Server
+	order   []*session       // as they began, so that wills keep an order
+	sources map[Source]*Peer // of all that was published
+}
+
+// source is who published something in an earlier life.
+func (r *restorer) source(s Source) *Peer {
+	p := r.sources[s]
+	if p == nil {
+		p = &Peer{ClientID: s.ClientID, User: s.User, Cert: s.Cert, Local: s.Local}
+		r.server.Access.Recall(p)
+		r.sources[s] = p
+	}
+	return p
 }
 
 func (r *restorer) apply(record Record) {
@@ -53,12 +68,7 @@ func (r *restorer) apply(record Record) {
 			held.finish()
 		}
 	case Retained:
-		m := &message{Message: e.Message, expires: e.Expires}
-		if len(m.Payload) == 0 {
-			s.retained.Delete(m.Topic)
-		} else {
-			s.retained.Put(m.Topic, m, s.cfg.MaxRetained)
-		}
+		r.retain(&e)
 	case Queued:
 		r.queue(&e)
 	default:
@@ -123,11 +133,30 @@ func (r *restorer) enter(e *Entered) {
 		r.order = append(r.order, held)
 	}
 	held.holder, held.user, held.expiry, held.will = crashed{}, e.User, e.Expiry, e.Will
+	if !e.Inner {
+		held.source = r.source(Source{e.ClientID, e.User, e.Cert, e.Local})
+	}
+}
+
+func (r *restorer) retain(e *Retained) {
+	held := &r.server.retained
+	if len(e.Message.Payload) == 0 {
+		held.Delete(e.Message.Topic)
+		return
+	}
+	m := retainedMessage{message: &message{Message: e.Message, expires: e.Expires}}
+	if e.From != nil {
+		m.source = r.source(*e.From)
+	}
+	held.Put(m.Topic, m, r.server.cfg.MaxRetained)
 }
 
 func (r *restorer) queue(e *Queued) {
 	r.server.numbers.Store(max(r.server.numbers.Load(), e.Number))
 	m := &message{Message: e.Message, expires: e.Expires}
+	if held := r.server.sessions[e.By.ClientID]; held != nil {
+		held.receive(e.By.PacketID)
+	}
 	for _, t := range e.To {
 		if held := r.server.sessions[t.ClientID]; held != nil {
 			held.queue.push(delivery{message: m, qos: t.QoS, retain: t.Retain, ids: t.IDs, share: t.Share, number: e.Number})

@@ -155,6 +155,7 @@ func TestRetainedValueIsNeverOlderThanALiveOne(t *testing.T) {
 	}()
 	c := dial(t, addr, packet.V5, "c")
 	for range 20 {
+		_ = c.conn.SetDeadline(time.Now().Add(patience))
 		c.send((&packet.Subscribe{ID: 1, Subscriptions: []packet.Subscription{{Filter: "#"}}}).Append(nil, packet.V5))
 		c.send((&packet.Unsubscribe{ID: 2, Filters: []mqtt.Filter{"#"}}).Append(nil, packet.V5))
 		last := ""
@@ -196,7 +197,7 @@ func TestNewMessagesWaitWhileRetainedOnesAreGathered(t *testing.T) {
 	if m, ok := in.nextQueued(time.Now()); ok {
 		t.Errorf("%s did not wait", m.Payload)
 	}
-	in.replay(mark, []*message{{Message: retained("t", "old")}}, tree.Options{QoS: 2})
+	in.replay(mark, []retainedMessage{{message: &message{Message: retained("t", "old")}}}, tree.Options{QoS: 2})
 	for _, want := range []string{"old", "new"} {
 		if m, _ := in.nextQueued(time.Now()); string(m.Payload) != want {
 			t.Errorf("got %s, want %s", m.Payload, want)

@@ -24,22 +24,24 @@ func (s *Server) review(stays func(*Peer) bool) (out []*conn) {
 		if !outside {
 			continue
 		}
-		if each.will != nil && !s.Access.MayPublish(&c.peer, each.will.Message.Topic) {
+		if each.will != nil && !s.Access.MayPublish(c.peer, each.will.Message.Topic) {
 			each.will = nil
 		}
-		if !stays(&c.peer) {
+		if !stays(c.peer) {
 			out = append(out, c)
 		}
 		each.mu.Lock()
-		each.review(&c.peer)
+		each.review(c.peer)
 		each.mu.Unlock()
 	}
 	return out
 }
 
-// review ends the subscriptions that the client may not have. The session's
-// lock is held.
+// review ends the subscriptions that the client may not have, and notes what is
+// denied to it. The session's lock is held.
 func (s *session) review(p *Peer) {
+	denied := s.server.Access.Denied(p)
+	s.denied.Store(&denied)
 	ended := 0
 	for f := range s.subs {
 		if s.server.Access.MaySubscribe(p, f) {
@@ -52,10 +54,12 @@ func (s *session) review(p *Peer) {
 		}
 		ended++
 	}
-	if ended == 0 {
+	if ended > 0 {
+		s.server.log.Info("subscriptions ended", "client", s.id, "subscriptions", ended, "reason", packet.NotAuthorized)
+	}
+	if ended == 0 && len(denied) == 0 {
 		return
 	}
-	s.server.log.Info("subscriptions ended", "client", s.id, "subscriptions", ended, "reason", packet.NotAuthorized)
 	for _, d := range s.queue.take() {
 		// A topic name is a filter that takes this topic alone.
 		if s.server.Access.MaySubscribe(p, mqtt.Filter(d.message.Topic)) {

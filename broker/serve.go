@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,20 +21,46 @@ type ListenerOptions struct {
 	Local     bool     // it is reached from this machine only
 	Path      string   // ServeWebSocket: where in the URL; others are not found
 	Origins   []string // ServeWebSocket: web origins besides the listener's own
+
+	MaxConnections int       // clients that may be connected by it at once; 0: any number
+	Versions       []Version // that its clients may speak; nil: all
+
+	Page http.Handler // ServeWebSocket: what is found on all other paths; nil: nothing
 }
 
 // roster is the connections of one listener.
 type roster struct {
+	options ListenerOptions
+
 	mu     sync.Mutex
 	empty  sync.Cond
 	conns  map[*conn]struct{}
+	seats  int // of clients that have been admitted
 	closed bool
 }
 
-func newRoster() *roster {
-	r := &roster{conns: map[*conn]struct{}{}}
+func newRoster(o ListenerOptions) *roster {
+	r := &roster{options: o, conns: map[*conn]struct{}{}}
 	r.empty.L = &r.mu
 	return r
+}
+
+// speaks says whether clients of a version may come by the listener.
+func (r *roster) speaks(v packet.Version) bool {
+	return r.options.Versions == nil || slices.Contains(r.options.Versions, Version(v))
+}
+
+// seat takes one of the seats that the listener has for clients, until the
+// connection is removed. It fails if there is none left.
+func (r *roster) seat(c *conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if most := r.options.MaxConnections; most > 0 && r.seats >= most {
+		return false
+	}
+	r.seats++
+	c.seated = true
+	return true
 }
 
 // add takes a connection in. It fails once the roster is closed.
@@ -49,6 +77,9 @@ func (r *roster) remove(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.conns, c)
+	if c.seated {
+		r.seats--
+	}
 	if len(r.conns) == 0 {
 		r.empty.Broadcast()
 	}
@@ -77,12 +108,12 @@ func (r *roster) close() {
 // listener and returns when all its connections have ended, which takes them a
 // moment at most. It fails if the listener does.
 func (s *Server) Serve(ctx context.Context, l net.Listener, o ListenerOptions) error {
-	r := newRoster()
+	r := newRoster(o)
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // ends Accept
 	defer stop()
 	var goroutines sync.WaitGroup
 	err := s.accept(ctx, l, func(nc net.Conn) {
-		goroutines.Go(func() { s.serveConn(nc, o, r) })
+		goroutines.Go(func() { s.serveConn(nc, r) })
 	})
 	_ = l.Close() // it may be closed already
 	r.close()
@@ -119,7 +150,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 }
 
 // serveConn serves one connection until it ends or the roster is closed.
-func (s *Server) serveConn(nc net.Conn, o ListenerOptions, r *roster) {
+func (s *Server) serveConn(nc net.Conn, r *roster) {
 	if s.sockets.Add(1) > int64(s.cfg.MaxConnections)+spareSockets {
 		s.sockets.Add(-1)
 		_ = nc.Close() // one that cannot even be told
@@ -127,7 +158,7 @@ func (s *Server) serveConn(nc net.Conn, o ListenerOptions, r *roster) {
 	}
 	defer s.sockets.Add(-1)
 	s.figures.Sockets.Add(1)
-	c := s.newConn(nc, o)
+	c := s.newConn(nc, r)
 	if !r.add(c) {
 		_ = nc.Close() // too late
 		return

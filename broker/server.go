@@ -7,19 +7,18 @@
 // go out waits in the session's queue. A message costs no wake-up but those of
 // the machines that it goes to, and nobody waits for a client that does not read.
 //
-// Three kinds of locks, taken in this order: the server's (who is there), a
-// session's (what waits for it), a line's (what is being written).
+// Four kinds of locks, taken in this order: the server's (who is there), that of
+// feeds, a session's (what waits for it), a line's (what is being written).
 package broker
 
 import (
 	"context"
 	"log/slog"
-	"math"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"fieldmq/broker/packet"
 	"fieldmq/broker/tree"
 )
 
@@ -34,13 +33,21 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	tree     *tree.Tree[*session]
-	retained tree.Retained[*message]
+	retained tree.Retained[retainedMessage]
 	timers   *timers
 	spares   sync.Pool // buffers of lines
+	buffers  packet.Buffers
+	batches  sync.Pool // of connections that have published something
 	couriers sync.Pool // for those who publish from this process
 	figures  Figures
 	numbers  atomic.Uint64 // the last one given to a message for the store
-	sockets  atomic.Int64  // network connections, before CONNECT too
+	feeding  sync.Mutex    // held while a message for feeds is numbered, stored and taken
+	feeds    atomic.Pointer[[]*Feed]
+	sockets  atomic.Int64 // network connections, before CONNECT too
+
+	newcomers atomic.Int64 // until then, in Unix nanoseconds, nobody waits for clients that have taken little; see crowd
+
+	finishing time.Duration // see letFinish
 
 	mu            sync.Mutex
 	sessions      map[string]*session
@@ -51,13 +58,15 @@ type Server struct {
 // New makes a server and starts nothing.
 func New(cfg Config, log *slog.Logger) *Server {
 	s := &Server{
-		Access:   NoUsers{},
-		cfg:      cfg,
-		log:      log,
-		tree:     tree.New[*session](),
-		timers:   newTimers(),
-		sessions: map[string]*session{},
+		Access:    NoUsers{},
+		cfg:       cfg,
+		finishing: finishing,
+		log:       log,
+		tree:      tree.New[*session](),
+		timers:    newTimers(),
+		sessions:  map[string]*session{},
 	}
+	s.batches.New = func() any { return &batch{courier: courier{server: s, pub: publication{borrowed: true}}} }
 	s.couriers.New = func() any { return &courier{server: s} }
 	return s
 }
@@ -87,50 +96,3 @@ func (s *Server) Run(ctx context.Context) error {
 	s.timers.run(ctx)
 	return nil
 }
-
-// sweep removes retained messages that have expired.
-func (s *Server) sweep(now time.Time) {
-	s.retained.DeleteFunc(func(m *message) bool { return m.expired(now) })
-}
-
-// retain makes the message the retained one of its topic, or removes that if
-// the payload is empty. [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-func (s *Server) retain(p *publication) error {
-	if len(p.Payload) == 0 {
-		s.retained.Delete(p.Topic)
-	} else if deep(p.Topic) || !s.retained.Put(p.Topic, p.keep(), s.room(p.Topic)) {
-		s.figures.Dropped.Add(1)
-		return nil
-	}
-	if s.Store == nil || reserved(p.Topic) {
-		return nil
-	}
-	return s.noteMessage(Retained{Message: p.keep().Message, Expires: p.expires})
-}
-
-// room is how many topics may hold a retained message if this is one of them.
-func (s *Server) room(topic string) int {
-	if reserved(topic) {
-		return math.MaxInt
-	}
-	return s.cfg.MaxRetained
-}
-
-// mayRetain says whether the topic may hold a retained message, for it does
-// already or there is room.
-func (s *Server) mayRetain(topic string) bool {
-	if deep(topic) {
-		return false
-	}
-	if s.retained.Len() < s.cfg.MaxRetained {
-		return true
-	}
-	_, held := s.retained.Get(topic)
-	return held
-}
-
-// maxLevels is how many levels a topic may have that is subscribed to or
-// retained: each costs memory, and 65,535 bytes hold very many.
-const maxLevels = 200
-
-func deep(topic string) bool { return strings.Count(topic, "/") >= maxLevels }

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fieldmq/broker/mqtt"
@@ -19,9 +21,16 @@ type session struct {
 	// durable: it outlives its connection, so the store hears of its messages.
 	durable bool
 
+	// stored: what waits for it waits in the store only, where it reads by itself.
+	stored bool
+	feed   atomic.Pointer[Feed] // that is open
+
+	denied atomic.Pointer[[]mqtt.Filter] // what never reaches the client; nil: nobody has asked
+
 	// The server's lock guards these.
 	holder holder // who is connected; nil: the client is away
 	user   string // whose it is; empty: nobody's
+	source *Peer  // of the will; nil: this process
 	expiry time.Duration
 	will   *packet.Will
 	expire timer     // the session's end
@@ -55,6 +64,13 @@ func (s *session) online() bool {
 	return s.conn != nil || s.inbox != nil
 }
 
+// denies says whether a topic must not reach the client, whatever it has
+// subscribed to.
+func (s *session) denies(topic string) bool {
+	denied := s.denied.Load()
+	return denied != nil && slices.ContainsFunc(*denied, func(f mqtt.Filter) bool { return f.Match(topic) })
+}
+
 // offer gives the session the message of a courier: onto the line if nothing
 // stands before it, into the queue otherwise.
 func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now time.Time) {
@@ -71,7 +87,11 @@ func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now t
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.conn
-	if c != nil && s.queue.len() == 0 && s.ready(c, d.qos) {
+	// Who publishes with QoS 2 to itself gets PUBREC first, and does not have to
+	// tell its own message from one with the same identifier.
+	echo := c != nil && s == k.from && p.QoS == mqtt.ExactlyOnce
+	k.echoed = k.echoed || echo
+	if c != nil && !echo && s.queue.len() == 0 && s.ready(c, d.qos) {
 		sent, mine := s.send(c, p, &d, now)
 		if mine {
 			k.lines = append(k.lines, &c.line)
@@ -86,7 +106,7 @@ func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now t
 	}
 	d.message = p.keep()
 	s.enqueue(d)
-	if c != nil && s.crowd.wanted(&s.queue, now) {
+	if c != nil && s.crowded(now) {
 		k.crowded = s
 	}
 }
@@ -119,12 +139,20 @@ func (s *session) send(c *conn, p *publication, d *delivery, now time.Time) (sen
 	}
 	at := len(buf) + f.id
 	buf = append(buf, f.bytes...)
+	var id uint16
 	if d.qos > 0 {
-		id := s.fly(d)
+		id = s.fly(d)
 		buf[at], buf[at+1] = byte(id>>8), byte(id)
+		if d.exact() {
+			c.line.promise()
+		}
 	}
 	c.line.sent.publish(len(p.Payload))
-	return true, c.line.commit(buf)
+	mine = c.line.commit(buf)
+	if c.verbose.Load() {
+		c.logSent(&p.Message, d, id, false)
+	}
+	return true, mine
 }
 
 // transmit encodes a message for this client alone and puts it on the line. It
@@ -132,14 +160,14 @@ func (s *session) send(c *conn, p *publication, d *delivery, now time.Time) (sen
 func (s *session) transmit(c *conn, m *mqtt.Message, d *delivery, left uint32) (sent, mine bool) {
 	out := packet.Outgoing{Message: m, QoS: d.qos, Retain: d.retain, Expiry: left, SubscriptionIDs: d.ids}
 	out.ID = s.inflight.next()
-	switch c.publish(&out, &mine) {
+	switch c.publish(&out, d, &mine) {
 	case lineWasFull:
 		return false, false
 	case tooLarge:
 		s.lose(d)
 	case published:
-		if d.qos > 0 {
-			s.fly(d)
+		if c.verbose.Load() {
+			c.logSent(m, d, out.ID, false)
 		}
 	}
 	return true, mine
@@ -181,18 +209,36 @@ func (s *session) enqueue(d delivery) {
 	case d.qos == 0:
 		limit = min(limit, queuedAtMostOnce)
 	}
-	if s.queue.len() >= limit || s.queue.bytes > bytes {
-		s.lose(&d)
+	if s.queue.over(limit, bytes) {
 		if !s.full {
 			s.full = true
-			s.server.log.Warn("queue full, messages are dropped", "client", s.id, "queued", s.queue.len())
+			s.server.log.Warn("queue full, messages are dropped", "client", s.id, "queued", s.queue.len(), "full", cfg.QueueFull)
 		}
-		return
+		if !s.makeRoom(&d, limit, bytes) {
+			s.lose(&d)
+			return
+		}
 	}
 	s.queue.push(d)
 	if s.inbox != nil {
 		s.inbox.ring()
 	}
+}
+
+// makeRoom drops the oldest messages until a new one has place, if they are to
+// give way to it. It says whether it has.
+func (s *session) makeRoom(d *delivery, limit, bytes int) bool {
+	if s.server.cfg.QueueFull != DropOldest || bytes < 0 {
+		return false
+	}
+	for s.queue.over(limit, bytes) {
+		if s.queue.len() == 0 || s.queue.at(0).qos > d.qos {
+			return false
+		}
+		oldest := s.queue.pop()
+		s.lose(&oldest)
+	}
+	return true
 }
 
 // refill moves what waits onto the line as far as it goes, and flushes it.

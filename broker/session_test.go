@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -226,7 +227,7 @@ func TestClientThatOnlyAsksWaitsForItsAnswers(t *testing.T) {
 	s.mu.Unlock()
 	held.line.mu.Lock()
 	defer held.line.mu.Unlock()
-	if n := len(held.line.buf); n > 2*lineFull {
+	if n := len(held.line.buf); n > answersFull+lineFull {
 		t.Errorf("%d bytes of answers wait", n)
 	}
 }
@@ -256,4 +257,28 @@ func TestFastPublisherLosesNothingToAClientThatReads(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A client of one thread writes what it has begun before it reads on. It does not
+// wait for the broker, which waits for it.
+func TestClientThatWritesBeforeItReadsIsNotStuck(t *testing.T) {
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			c := dial(t, addr, v, "a")
+			c.subscribe("t", 0)
+			big := bytes.Repeat([]byte("x"), 64<<10)
+			for id := range uint16(500) { // more than all sockets take
+				c.send(c.packet(mqtt.Message{Topic: "t", Payload: big, QoS: 1}, id+1))
+			}
+			acknowledged := 0
+			for acknowledged < 500 {
+				if f, err := c.reader.Next(); err != nil {
+					t.Fatalf("after %d acknowledgements: %v", acknowledged, err)
+				} else if f.Type() == packet.PUBACK {
+					acknowledged++
+				}
+			}
+		})
+	}
 }

@@ -4,18 +4,35 @@ import "fieldmq/broker/packet"
 
 // The acknowledgements of QoS 1 and 2, as they change a session. Each takes the
 // connection that they came by and does nothing if the session has passed to
-// another one. [MQTT-4.3.2] [MQTT-4.3.3]
+// another one. They fail if the message that they are for wants another one: a
+// client that mixes them up has lost count. [MQTT-4.3.2] [MQTT-4.3.3]
 
 // acknowledged is PUBACK.
-func (s *session) acknowledged(c *conn, id uint16) {
+func (s *session) acknowledged(c *conn, id uint16) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != c {
-		return
-	}
-	if i := s.inflight.find(id); i >= 0 && s.inflight.at(i).qos == 1 {
+	i, err := s.flightFor(c, packet.PUBACK, id)
+	if i >= 0 {
 		s.settle(i)
 	}
+	return err
+}
+
+// flightFor is the flight that an acknowledgement is for, -1 if there is none.
+// The session's lock is held.
+func (s *session) flightFor(c *conn, t packet.Type, id uint16) (int, error) {
+	if s.conn != c {
+		return -1, nil
+	}
+	i := s.inflight.find(id)
+	if i < 0 {
+		return -1, nil
+	}
+	f := s.inflight.at(i)
+	if f.qos == 1 && t != packet.PUBACK || f.qos == 2 && t == packet.PUBACK || t == packet.PUBCOMP && !f.released {
+		return -1, packet.Errorf(packet.ProtocolError, "%v for message %d of QoS %d", t, id, f.qos)
+	}
+	return i, nil
 }
 
 // settle ends a flight.
@@ -25,41 +42,37 @@ func (s *session) settle(i int) {
 }
 
 // receivedBy is PUBREC. It says whether PUBREL is to be sent, and with what.
-func (s *session) receivedBy(c *conn, id uint16, r packet.Reason) (answer bool, with packet.Reason) {
+func (s *session) receivedBy(c *conn, id uint16, r packet.Reason) (answer bool, with packet.Reason, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != c {
-		return false, 0
-	}
-	i := s.inflight.find(id)
-	if i < 0 || s.inflight.at(i).qos != 2 {
-		return !r.Failed(), packet.IDNotFound
+	i, err := s.flightFor(c, packet.PUBREC, id)
+	if i < 0 {
+		return s.conn == c && !r.Failed(), packet.IDNotFound, err
 	}
 	if r.Failed() { // [MQTT-4.3.3-4]: only a PUBREC below 0x80 is followed by PUBREL
 		s.settle(i)
-		return false, 0
+		return false, 0, nil
 	}
 	s.inflight.release(i)
 	if number := s.inflight.at(i).number; number != 0 {
 		s.server.note(Released{ClientID: s.id, Number: number})
 	}
-	return true, packet.Success
+	return true, packet.Success, nil
 }
 
 // completed is PUBCOMP.
-func (s *session) completed(c *conn, id uint16) {
+func (s *session) completed(c *conn, id uint16) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != c {
-		return
-	}
-	if i := s.inflight.find(id); i >= 0 && s.inflight.at(i).released {
+	i, err := s.flightFor(c, packet.PUBCOMP, id)
+	if i >= 0 {
 		s.settle(i)
 	}
+	return err
 }
 
-// firstTime notes the identifier of a QoS 2 message that came in. It says
-// whether the message is new, and fails if too many are unfinished.
+// firstTime keeps the identifier of a QoS 2 message that came in; the store hears of
+// it with the message. It says whether the message is new, and fails if too many are unfinished.
 // [MQTT-4.3.3-10] [MQTT-3.3.4-7]
 func (s *session) firstTime(c *conn, id uint16) (isNew bool, err error) {
 	s.mu.Lock()
@@ -74,9 +87,6 @@ func (s *session) firstTime(c *conn, id uint16) (isNew bool, err error) {
 		return false, packet.Errorf(packet.ReceiveMaxExceeded, "%d messages of QoS 2 unfinished", len(s.received))
 	}
 	s.receive(id)
-	if s.durable {
-		s.server.note(Received{ClientID: s.id, PacketID: id})
-	}
 	return true, nil
 }
 

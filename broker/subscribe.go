@@ -16,7 +16,7 @@ import (
 func (s *session) subscribe(f mqtt.Filter, o tree.Options, retained bool) {
 	mark, ok := s.hold(f, o, retained)
 	if ok && retained {
-		s.replay(mark, s.server.retained.Match(f), o)
+		s.replay(mark, s.server.offered(f, time.Now()), o)
 	}
 }
 
@@ -37,8 +37,7 @@ func (s *session) hold(f mqtt.Filter, o tree.Options, retained bool) (mark int, 
 }
 
 // replay queues retained messages behind the first mark deliveries.
-func (s *session) replay(mark int, messages []*message, o tree.Options) {
-	now := time.Now()
+func (s *session) replay(mark int, messages []retainedMessage, o tree.Options) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = false
@@ -47,10 +46,10 @@ func (s *session) replay(mark int, messages []*message, o tree.Options) {
 	}
 	later := s.queue.cut(min(mark, s.queue.len()))
 	for _, m := range messages {
-		if m.expired(now) {
+		if s.denies(m.Topic) {
 			continue
 		}
-		d := delivery{message: m, qos: min(m.QoS, o.QoS), retain: true, replay: true}
+		d := delivery{message: m.message, qos: min(m.QoS, o.QoS), retain: true, replay: true}
 		if o.ID != 0 {
 			d.ids = []uint32{o.ID}
 		}
@@ -77,6 +76,7 @@ func (c *conn) subscribe(f packet.Frame) error {
 	wanted := make([]bool, len(p.Subscriptions))
 	for i := range p.Subscriptions {
 		sub := &p.Subscriptions[i]
+		sub.QoS = min(sub.QoS, mqtt.QoS(c.server.cfg.MaxQoS)) // [MQTT-3.2.2-10]
 		share, _ := sub.Filter.Split()
 		reasons[i], wanted[i] = c.accept(sub, share != "")
 	}
@@ -88,7 +88,7 @@ func (c *conn) subscribe(f packet.Frame) error {
 		if !reasons[i].Failed() {
 			sub := &p.Subscriptions[i]
 			o := tree.Options{
-				QoS: sub.QoS, NoLocal: sub.NoLocal, RetainAsPublished: sub.RetainAsPublished, ID: p.SubscriptionID(),
+				QoS: sub.QoS, NoLocal: sub.NoLocal || c.bridge, RetainAsPublished: sub.RetainAsPublished || c.bridge, ID: p.SubscriptionID(),
 			}
 			c.session.subscribe(sub.Filter, o, wanted[i])
 		}
@@ -100,10 +100,7 @@ func (c *conn) subscribe(f packet.Frame) error {
 // accept decides on one subscription: the reason code to answer, and whether
 // retained messages are to be sent.
 func (c *conn) accept(sub *packet.Subscription, shared bool) (r packet.Reason, retained bool) {
-	if !sub.Filter.Subscribable() { // [MQTT-4.7.1-1] [MQTT-4.8.2-1]
-		return packet.FilterInvalid, false
-	}
-	if !c.server.Access.MaySubscribe(&c.peer, sub.Filter) {
+	if !c.server.Access.MaySubscribe(c.peer, sub.Filter) {
 		return packet.NotAuthorized, false
 	}
 	s := c.session
@@ -180,9 +177,6 @@ func (s *session) unsubscribe(c *conn, f mqtt.Filter) packet.Reason {
 	defer s.mu.Unlock()
 	if s.conn != c {
 		return packet.TakenOver
-	}
-	if !f.Subscribable() {
-		return packet.FilterInvalid
 	}
 	if !s.server.tree.Unsubscribe(s, f) {
 		return packet.NoSubscription

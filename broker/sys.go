@@ -142,7 +142,7 @@ func (y *sys) fire(now time.Time) time.Time {
 			f := &y.figures[i]
 			if value := f.value(); value != f.last {
 				f.last = value
-				k.carry(mqtt.Message{Topic: f.topic, Payload: []byte(value), Retain: true}, nil, now)
+				k.carry(mqtt.Message{Topic: f.topic, Payload: []byte(value), Retain: true}, nil, nil, now)
 			}
 		}
 	})
@@ -202,5 +202,5 @@ func (s *Server) announce(k *courier, client *session, event string, now time.Ti
 	if len(topic) > mqtt.MaxTopic {
 		return
 	}
-	k.carry(mqtt.Message{Topic: topic, Payload: strconv.AppendInt(nil, now.UnixMilli(), 10)}, nil, now)
+	k.carry(mqtt.Message{Topic: topic, Payload: strconv.AppendInt(nil, now.UnixMilli(), 10)}, nil, nil, now)
 }

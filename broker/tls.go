@@ -9,8 +9,8 @@ import (
 )
 
 // peer is a client that comes by the listener.
-func (o *ListenerOptions) peer(addr net.Addr) Peer {
-	return Peer{Listener: o.Name, Anonymous: o.Anonymous, CertUser: o.CertUser, Local: o.Local, Addr: addr}
+func (o *ListenerOptions) peer(addr net.Addr) *Peer {
+	return &Peer{Listener: o.Name, Anonymous: o.Anonymous, CertUser: o.CertUser, Local: o.Local, Addr: addr}
 }
 
 // secured is a connection over TLS.

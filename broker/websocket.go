@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -16,9 +18,9 @@ import (
 
 // ServeWebSocket is Serve for MQTT over WebSocket, on the path of the options.
 func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerOptions) error {
-	r := newRoster()
+	r := newRoster(o)
 	server := &http.Server{
-		Handler:           only(o.Path, s.upgrade(o, r)),
+		Handler:           paths(o, s.upgrade(o, r)),
 		ReadHeaderTimeout: s.cfg.ConnectTimeout.D(),
 		IdleTimeout:       s.cfg.ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
@@ -36,14 +38,19 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 	return fmt.Errorf("serve WebSocket on %s: %w", o.Name, err)
 }
 
-// only serves one path; a ServeMux would read more into it than a path.
-func only(path string, h http.Handler) http.Handler {
+// paths serves the socket on its path and the page on all others; a ServeMux
+// would read more into them than paths.
+func paths(o ListenerOptions, socket http.Handler) http.Handler {
+	others := o.Page
+	if others == nil {
+		others = http.NotFoundHandler()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.Path != path {
-			http.NotFound(w, req)
+		if req.URL.Path == o.Path {
+			socket.ServeHTTP(w, req)
 			return
 		}
-		h.ServeHTTP(w, req)
+		others.ServeHTTP(w, req)
 	})
 }
 
@@ -51,7 +58,7 @@ func only(path string, h http.Handler) http.Handler {
 // themselves. Its connections end with ctx; a request lasts as long as its
 // connection.
 func (s *Server) Handler(ctx context.Context, o ListenerOptions) http.Handler {
-	r := newRoster()
+	r := newRoster(o)
 	context.AfterFunc(ctx, r.close)
 	return s.upgrade(o, r)
 }
@@ -62,6 +69,10 @@ func (s *Server) upgrade(o ListenerOptions, r *roster) http.Handler {
 		OriginPatterns: o.Origins,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if o.rebound(req) {
+			http.Error(w, "pages of another site may not connect; name its origin under origins to let it", http.StatusForbidden)
+			return
+		}
 		ws, err := websocket.Accept(w, req, options)
 		if err != nil { // the client was told
 			s.log.Debug("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "error", err)
@@ -75,8 +86,23 @@ func (s *Server) upgrade(o ListenerOptions, r *roster) http.Handler {
 		// A reader takes messages in pieces, so their size needs no limit; the
 		// size of packets has one.
 		ws.SetReadLimit(-1)
-		s.serveConn(newWebConn(ws, req), o, r)
+		s.serveConn(newWebConn(ws, req), r)
 	})
+}
+
+// rebound says whether a page may have been led here by a name of its own that
+// it made point to this machine: then its origin is the host that it asks for,
+// and still it is a stranger's. It matters where nobody is asked who he is.
+func (o *ListenerOptions) rebound(req *http.Request) bool {
+	if !o.Local || !o.Anonymous || len(o.Origins) > 0 || req.Header.Get("Origin") == "" {
+		return false
+	}
+	host := req.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err != nil && host != "localhost" && !strings.HasSuffix(host, ".localhost")
 }
 
 // webConn is a WebSocket as a net.Conn: a stream whose borders between

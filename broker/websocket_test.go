@@ -153,3 +153,35 @@ func TestHandlerServesWithinAnotherServer(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// A page at evil.example.com whose name points to 127.0.0.1 has the origin that
+// it asks for.
+func TestPagesThatMadeTheirNamePointHereStayOutside(t *testing.T) {
+	s, _ := start(t, Defaults())
+	for _, c := range []struct {
+		name, host string
+		options    ListenerOptions
+		want       int
+	}{
+		{"by address", "127.0.0.1:8083", ListenerOptions{Anonymous: true, Local: true}, http.StatusSwitchingProtocols},
+		{"by an address of version 6", "[::1]:8083", ListenerOptions{Anonymous: true, Local: true}, http.StatusSwitchingProtocols},
+		{"as localhost", "localhost:8083", ListenerOptions{Anonymous: true, Local: true}, http.StatusSwitchingProtocols},
+		{"by another name", "evil.example.com:8083", ListenerOptions{Anonymous: true, Local: true}, http.StatusForbidden},
+		{"by another name where origins are named", "dash.example.com", ListenerOptions{Anonymous: true, Local: true, Origins: []string{"https://x.example.com"}}, http.StatusSwitchingProtocols},
+		{"by another name where people have to sign in", "dash.example.com", ListenerOptions{Local: true}, http.StatusSwitchingProtocols},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.options.Name, c.options.Path = "web", "/mqtt"
+			addr := listen(t, s, c.options)
+			ws, response, err := websocket.Dial(t.Context(), "ws://"+addr+"/mqtt", &websocket.DialOptions{
+				Subprotocols: []string{"mqtt"}, Host: c.host, HTTPHeader: http.Header{"Origin": {"http://" + c.host}},
+			})
+			if response == nil || response.StatusCode != c.want {
+				t.Errorf("got %v, %v, want %d", response, err, c.want)
+			}
+			if ws != nil {
+				_ = ws.CloseNow()
+			}
+		})
+	}
+}

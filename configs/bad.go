@@ -1,6 +1,9 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // KeyError is a fault of one key of the section that a Validate method looks
 // at. The reader turns it into a Fault with its place in the file.
@@ -20,4 +23,12 @@ func (e *KeyError) Error() string {
 // joined with errors.Join.
 func Bad(key, format string, args ...any) error {
 	return &KeyError{Key: key, Text: fmt.Sprintf(format, args...)}
+}
+
+// Port is the fault of a key whose text is no number of a port, nil if it is one.
+func Port(key, text string) error {
+	if n, err := strconv.ParseUint(text, 10, 16); err != nil || n == 0 {
+		return Bad(key, "%q is not a port from 1 to 65535", text)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package configs
 import (
 	"encoding"
 	"reflect"
+	"strings"
 )
 
 // Unmarshaler reads itself from a node, such as a key that is either true or a
@@ -79,6 +80,9 @@ func (n *Node) fail(format string, args ...any) bool {
 func (n *Node) is(kind Kind) bool {
 	if n.kind == Null {
 		return n.fail("is empty; write a value")
+	}
+	if text, ok := n.flow(); ok && n.kind != kind && strings.Contains(text, "..") {
+		return n.fail("is the range %s; a range needs one in the name of its section too, such as meter-{1..8}", text)
 	}
 	return n.kind == kind || n.fail("must be %s, not %s", kind, n.kind)
 }

@@ -16,6 +16,7 @@ type Field struct {
 	Type   reflect.Type
 	Inline bool // the keys of the field's struct stand beside those of this one
 	Check  Check
+	Aka    []string // what other programs call it, for those who come from there
 }
 
 // isSecret says whether a sibling key may name a file instead.
@@ -33,9 +34,11 @@ type Check struct {
 	Min, Max string // as written in YAML, empty for none
 	OneOf    []string
 	Name     bool
+	Note     string // what is said beside a number that is out of bounds, by a note tag
 }
 
-// Fields are the keys that a struct type declares by yaml tags, in order. It
+// Fields are the keys that a struct type declares by yaml tags, in order, with
+// what other programs call them by aka tags. It
 // panics for tags that it does not know.
 func Fields(t reflect.Type) []Field {
 	var fields []Field
@@ -53,13 +56,14 @@ func Fields(t reflect.Type) []Field {
 			Type:   sf.Type,
 			Inline: inline,
 			Check:  parseCheck(t, sf),
+			Aka:    strings.Fields(sf.Tag.Get("aka")),
 		})
 	}
 	return fields
 }
 
 func parseCheck(t reflect.Type, sf reflect.StructField) Check {
-	var c Check
+	c := Check{Note: sf.Tag.Get("note")}
 	tag := sf.Tag.Get("check")
 	if tag == "" {
 		return c
@@ -82,6 +86,14 @@ func parseCheck(t reflect.Type, sf reflect.StructField) Check {
 		}
 	}
 	return c
+}
+
+// note is what a fault about bounds ends with.
+func (c Check) note() string {
+	if c.Note == "" {
+		return ""
+	}
+	return "; " + c.Note
 }
 
 // each is what a check of a list or map says of its entries and keys.

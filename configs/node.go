@@ -34,6 +34,7 @@ type Node struct {
 	kind   Kind
 	place        // where faults point: the value, or its key if it starts on another line
 	key    place // where the key stands
+	origin place // where the text stands: elsewhere for an alias, or a value on another line
 	text   string
 	keys   []Named // of a mapping, in file order
 	items  []*Node // of a list

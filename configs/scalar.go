@@ -26,17 +26,24 @@ func (n *Node) storeScalar(v reflect.Value, check Check) bool {
 	panic(fmt.Sprintf("configs: cannot decode into %v", v.Type()))
 }
 
-// storeBool takes the words of YAML 1.1, which people know.
 func (n *Node) storeBool(v reflect.Value) bool {
-	switch strings.ToLower(n.text) {
-	case "true", "yes", "on":
-		v.SetBool(true)
-	case "false", "no", "off":
-		v.SetBool(false)
-	default:
+	b, ok := ParseBool(n.text)
+	if !ok {
 		return n.fail("%s is not true or false", quote(n.text))
 	}
+	v.SetBool(b)
 	return true
+}
+
+// ParseBool takes the words of YAML 1.1, which people know.
+func ParseBool(text string) (b, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on":
+		return true, true
+	case "false", "no", "off":
+		return false, true
+	}
+	return false, false
 }
 
 func (n *Node) storeString(v reflect.Value, check Check) bool {
@@ -103,7 +110,7 @@ func (n *Node) storeInteger(v reflect.Value, check Check) bool {
 	switch {
 	case number.within(low, high):
 	case high.magnitude < math.MaxInt32:
-		return n.fail("%s is not within %v to %v", n.text, low, high)
+		return n.fail("%s is not within %v to %v%s", n.text, low, high, check.note())
 	case number.less(low):
 		return n.fail("%s is less than %v", n.text, low)
 	default:

@@ -41,6 +41,7 @@ func (n *Node) storeSecret(into *Secret) bool {
 		return false
 	}
 	n.doc.hide(n.place)
+	n.doc.hide(n.origin)
 	*into = secretText(n.text)
 	return true
 }

@@ -3,6 +3,8 @@ package configs
 import (
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // section is one mapping on its way into the structs that share it.
@@ -12,7 +14,8 @@ type section struct {
 	slots []slot
 	names []string // of the keys, in order
 	known map[string]Field
-	meant map[string]bool // of keys that a slip of the finger stands for
+	aka   map[string][]string // keys by what other programs call them
+	meant map[string]bool     // of keys that a slip of the finger stands for
 }
 
 // part is one of the structs, or one that is inline in it. A fault of its keys
@@ -43,7 +46,7 @@ func (n *Node) section(targets []reflect.Value, open bool) bool {
 		n.doc.trouble++
 		return false
 	}
-	s := &section{Node: n, known: map[string]Field{}, meant: map[string]bool{}}
+	s := &section{Node: n, known: map[string]Field{}, aka: map[string][]string{}, meant: map[string]bool{}}
 	for _, target := range targets {
 		s.add(target, nil)
 	}
@@ -81,6 +84,9 @@ func (s *section) add(v reflect.Value, outer *part) {
 		}
 		s.slots = append(s.slots, slot{Field: f, value: field, part: p})
 		s.know(f.Key, f)
+		for _, word := range f.Aka {
+			s.aka[word] = append(s.aka[word], f.Key)
+		}
 		if f.isSecret() {
 			s.know(f.Key+fileSuffix, f)
 		}
@@ -122,6 +128,12 @@ func (s *section) refuseUnknown() bool {
 // perhaps meant.
 func (s *section) explainUnknown(k Named) (text, meant string) {
 	const few = 8
+	if key, _, glued := strings.Cut(k.Name, ":"); glued && slices.Contains(s.names, key) {
+		return "unknown key; a blank is missing behind its colon", key
+	}
+	if keys := s.aka[k.Name]; len(keys) > 0 {
+		return "unknown key; here it is " + list(keys, "or"), keys[0]
+	}
 	meant = nearest(k.Name, s.names)
 	switch {
 	case meant != "":
@@ -129,11 +141,15 @@ func (s *section) explainUnknown(k Named) (text, meant string) {
 			k.doc.hide(k.place)
 		}
 		return "unknown key" + didYouMean(k.Name, s.names), meant
+	case !k.given() && isDigits(k.Name):
+		return "unknown key; in braces a comma begins another key, and decimals stand behind a point: 0.1", ""
 	case len(s.names) > 0 && len(s.names) <= few:
 		return "unknown key; write " + list(s.names, "or"), ""
 	}
 	return "unknown key", ""
 }
+
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // read stores one key. A key that is only misspelt is not missing.
 func (s *section) read(slot slot) {

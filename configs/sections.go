@@ -16,6 +16,9 @@ type Named struct {
 // node of all of them.
 type Sections []Named
 
+// Proper says whether the name is one that check=names lets pass.
+func (n Named) Proper() bool { return isName(n.Name) }
+
 // Has says whether there is a section of that name.
 func (s Sections) Has(name string) bool {
 	return slices.ContainsFunc(s, func(n Named) bool { return n.Name == name })
@@ -34,20 +37,48 @@ func (s Sections) Nearest(name string) string {
 // sections gathers the sections of all layers in the order in which their
 // names come first.
 func sections(layers []*Node) Sections {
-	var found Sections
-	index := map[string]int{}
+	g := gathered{index: map[string]int{}}
 	for _, layer := range layers {
+		g.ranged = map[string]bool{}
+		g.plain = map[string]bool{}
 		for _, k := range layer.keys {
-			i, known := index[k.Name]
-			if known {
-				found[i].Node = stack([]*Node{found[i].Node, k.Node})
-				continue
+			each, ranged := k.expand()
+			for _, s := range each {
+				g.add(s, ranged)
 			}
-			index[k.Name] = len(found)
-			found = append(found, k)
 		}
 	}
-	return found
+	return g.found
+}
+
+// gathered are sections by their names.
+type gathered struct {
+	found         Sections
+	index         map[string]int
+	ranged, plain map[string]bool // in the layer at hand
+}
+
+// add adds a section to those of its name that lie below it. In one layer, what
+// has its own name lies above what a range makes.
+func (g *gathered) add(s Named, ranged bool) {
+	i, known := g.index[s.Name]
+	switch {
+	case ranged && g.ranged[s.Name]:
+		s.doc.fault(s.key, s.Path(), "two ranges make "+quote(s.Name))
+		return
+	case !known:
+		g.index[s.Name] = len(g.found)
+		g.found = append(g.found, s)
+	case ranged && g.plain[s.Name]:
+		g.found[i].Node = stack([]*Node{s.Node, g.found[i].Node})
+	default:
+		g.found[i].Node = stack([]*Node{g.found[i].Node, s.Node})
+	}
+	if ranged {
+		g.ranged[s.Name] = true
+	} else {
+		g.plain[s.Name] = true
+	}
 }
 
 // isName says whether a text may be part of a topic and of a file's name.

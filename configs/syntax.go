@@ -35,7 +35,7 @@ func (d *Document) load(text []byte) *yaml.Node {
 	switch {
 	case err != nil:
 		d.syntax(text, err)
-	case first == nil || len(first.Content) == 0:
+	case first == nil || len(first.Content) == 0 || first.Content[0].Tag == "!!null" && second == nil:
 		d.fault(place{1, 1}, "", "the file is empty")
 	case second != nil:
 		d.fault(place{second.Line, second.Column}, "", "a second document begins here; a file holds one")
@@ -82,6 +82,9 @@ func badCharacter(lines []string) (at place, what string) {
 			if r == utf8.RuneError && !strings.HasPrefix(line[offset:], "\uFFFD") {
 				return at, fmt.Sprintf("the byte 0x%02X is not UTF-8; save the file as UTF-8", line[offset])
 			}
+			if r == 0 {
+				return at, "a byte that is zero, which no text has; if an editor saved the file as UTF-16, save it as UTF-8"
+			}
 			if r != '\t' && (unicode.IsControl(r) || strings.ContainsRune(unseen, r)) {
 				return at, fmt.Sprintf("an invisible character (U+%04X); delete it or write a space", r)
 			}
@@ -119,6 +122,9 @@ func explainSyntax(problem, line, indent string) string {
 	const noToken = "cannot start any token"
 	if strings.Contains(indent, "\t") || strings.Contains(problem, noToken) && strings.Contains(line, "\t") {
 		return "a tab in the indentation; write spaces"
+	}
+	if strings.Contains(problem, "did not find expected ',' or '}'") && strings.Contains(line, "${") {
+		return `in braces a variable needs quotes: "${NAME}"`
 	}
 	for _, known := range [...]struct{ problem, text string }{
 		{"did not find expected '-' indicator", "the indentation does not fit the list above"},

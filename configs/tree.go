@@ -3,6 +3,8 @@ package configs
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -21,6 +23,7 @@ func (d *Document) build(y *yaml.Node, parent *Node, name string) *Node {
 	if y.Kind == yaml.AliasNode {
 		y = y.Alias
 	}
+	n.origin = place{y.Line, y.Column}
 	if d.anchors[y] {
 		n.refuse("contains itself")
 		return n
@@ -44,11 +47,22 @@ func (d *Document) build(y *yaml.Node, parent *Node, name string) *Node {
 	case y.Kind == yaml.SequenceNode:
 		n.kind = List
 		n.buildItems(y)
+	case y.Style == 0 && strings.ContainsAny(firstOf(y.Value), typographic):
+		n.refuse("%s is no quote to a program, but a letter; write \" or '", firstOf(y.Value))
 	case y.Tag != "!!null":
 		n.kind = Scalar
 		n.expand(y.Value)
 	}
 	return n
+}
+
+// typographic are the quotes that word processors and phones make of plain ones.
+const typographic = "“”„‟‘’‚‛«»"
+
+// firstOf is the first character of a text.
+func firstOf(s string) string {
+	_, size := utf8.DecodeRuneInString(s)
+	return s[:size]
 }
 
 // refuse adds a fault of the node and gives the node up.

@@ -65,6 +65,9 @@ var (
 	// ErrNoValue: the device answered that it has no value for the point (a
 	// sentinel word, a sensor that is not plugged in).
 	ErrNoValue = errors.New("no value")
+	// ErrUnsure: the device may or may not have done what a command told it,
+	// because its answer is lost. Nothing is repeated by itself.
+	ErrUnsure = errors.New("whether it was carried out is not known, and it is not repeated")
 )
 
 // Driver is a kind of bus.
@@ -106,11 +109,55 @@ type Output interface {
 	AllowWrite()
 }
 
+// WriteOnly is implemented by an Address whose place may be one that only takes
+// writes: it is never read.
+type WriteOnly interface {
+	// WriteOnly is asked after AllowWrite.
+	WriteOnly() bool
+}
+
+// Cyclic is implemented by an Address whose integers begin again with zero after
+// the largest.
+type Cyclic interface {
+	// Cycle is how many different values there are; zero: more than matter.
+	Cycle() uint64
+}
+
+// Bounded is implemented by an Address whose integers keep to what its type
+// holds.
+type Bounded interface {
+	// Bounds are the least and the largest of the integers.
+	Bounds() (lowest int64, highest uint64)
+}
+
 // Checker is implemented by Settings that can find points which contradict
 // each other, or that no request can fetch. Nothing is opened.
 type Checker interface {
 	// Check looks at all points of the bus at once.
 	Check(points []*Point) []Conflict
+}
+
+// Exclusive is implemented by Settings that take something which no other bus
+// can have at the same time.
+type Exclusive interface {
+	// Takes is what is taken, in the words of the file, and the key that says
+	// so; empty if it is nothing.
+	Takes() (key, what string)
+}
+
+// Looker is implemented by Settings whose bus changes something as soon as a point
+// is read: outputs that begin with a value.
+type Looker interface {
+	// OnlyLook has the bus read, leave all as it is, and refuse to write. It is
+	// called before the bus is opened.
+	OnlyLook()
+}
+
+// Files is implemented by Settings that name files.
+type Files interface {
+	// Resolve makes names that are relative ones of a folder, that of the file
+	// of the configuration.
+	Resolve(dir string)
 }
 
 // Conflict is a fault of the YAML key of a point.
@@ -127,7 +174,8 @@ type Bus interface {
 	// point, in order. What concerns a point or the device stands in the
 	// samples; an error means that the bus itself is gone and must be closed
 	// and opened again. Callers ask for the same slice again and again and
-	// leave it unchanged, so a driver may keep what it worked out for it.
+	// leave it unchanged, so a driver may keep what it worked out for it. The
+	// samples are the caller's until the same points are read again.
 	//
 	// A device is silent when every sample wraps ErrOffline.
 	Read(ctx context.Context, points []*Point) ([]Sample, error)
@@ -135,14 +183,36 @@ type Bus interface {
 	// as its protocol allows, and returns when the device has agreed to all.
 	// It stops at the first failure; the error names the point, and wraps
 	// ErrOffline or ErrRefused where they apply, or ErrBus if the bus is gone.
+	// A command is sent at most once: where the answer to it is lost the error
+	// wraps ErrUnsure too.
 	Write(ctx context.Context, commands []Command) error
 	// Close releases the bus and ends a Watch that still runs. It may be
 	// called once.
 	Close() error
 }
 
+// Learner is implemented by a Bus that learns of its devices what is worth
+// keeping over a restart.
+type Learner interface {
+	// Lessons is what was learned of the device of a point, with the evidence, as
+	// a JSON object; nil if it is nothing. It changes only when something new was
+	// learned.
+	Lessons(of *Point) []byte
+	// Learn goes on with what Lessons gave; with nil all is forgotten. It fails
+	// if the text cannot be read, and begins with nothing.
+	Learn(of *Point, lessons []byte) error
+}
+
 // ErrBus marks an error of Write after which the bus must be opened again.
 var ErrBus = errors.New("bus lost")
+
+// Releaser is implemented by a Bus that holds something for each of its points
+// for as long as it is open: a line of a chip, an ear on a line.
+type Releaser interface {
+	// Release lets go of what is held for points that are not asked for any
+	// more. No other method runs at that time, Watch neither.
+	Release(points []*Point) error
+}
 
 // Watcher is implemented by a Bus whose points may speak unasked: edges of a
 // line, a scale that sends by itself.
@@ -150,6 +220,50 @@ type Watcher interface {
 	// Watch calls emit for what comes in, from one goroutine, until ctx ends
 	// or the bus is closed (then it returns nil), the bus is lost, or emit
 	// fails. It runs beside Read and Write. The samples of one call belong to
-	// whoever receives them.
+	// whoever receives them. It may be called again once it has returned.
 	Watch(ctx context.Context, points []*Point, emit func([]Sample) error) error
+}
+
+// Gatherer is implemented by a Bus that can have requests to several devices
+// under way at the same time. To its owner it is still one bus: ReadAll is one
+// call, and no other runs beside it.
+type Gatherer interface {
+	// Width is how many devices may be asked at a time; 1: no more than one.
+	Width() int
+	// ReadAll is Read for several groups of points, each of one device and no
+	// two of the same.
+	ReadAll(ctx context.Context, groups [][]*Point) ([][]Sample, error)
+}
+
+// Counts are what happened in the exchanges with a device since its bus was
+// opened.
+type Counts struct {
+	Requests   uint64 // sent
+	Answers    uint64 // good ones
+	Exceptions uint64 // the device declined
+	Silences   uint64 // nothing came
+	Damaged    uint64 // something came, but no frame that was whole
+	Repeated   uint64 // requests that were sent once more
+	Late       uint64 // answers that came when nobody waited for them any more
+	Foreign    uint64 // answers to another master on the line, and waits for them
+}
+
+// Plus is the sum of two counts.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{
+		Requests:   c.Requests + d.Requests,
+		Answers:    c.Answers + d.Answers,
+		Exceptions: c.Exceptions + d.Exceptions,
+		Silences:   c.Silences + d.Silences,
+		Damaged:    c.Damaged + d.Damaged,
+		Repeated:   c.Repeated + d.Repeated,
+		Late:       c.Late + d.Late,
+		Foreign:    c.Foreign + d.Foreign,
+	}
+}
+
+// Counter is implemented by a Bus that counts its exchanges.
+type Counter interface {
+	// Counts is called by the owner of the bus with one of the device's points.
+	Counts(of *Point) Counts
 }

@@ -68,11 +68,30 @@ func Float(f float64) Value { return Value{kind: KindFloat, num: math.Float64bit
 // Float32 returns the Value of KindFloat with the fewest decimal digits that
 // is f in single precision: 230.1, where float64(f) is 230.10000610351562.
 func Float32(f float32) Value {
+	if d, ok := fewDigits(f); ok {
+		return Float(d)
+	}
 	d, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
 	if err != nil { // cannot be: the text was just written
 		d = float64(f)
 	}
 	return Float(d)
+}
+
+// fewDigits is what Float32 is about, for numbers as meters have them: the first
+// of so many decimals that is f in single precision. All steps are exact, but
+// for the division, which rounds once as reading the text would.
+func fewDigits(f float32) (float64, bool) {
+	const least, most = 1e-3, 1 << 24 // smaller ones need more decimals; above, not every integer is a float32
+	if a := math.Abs(float64(f)); a >= most || a < least && a != 0 {
+		return 0, false
+	}
+	for scale := 1.0; scale <= 1e7; scale *= 10 {
+		if d := math.RoundToEven(float64(f)*scale) / scale; float32(d) == f {
+			return d, true
+		}
+	}
+	return 0, false
 }
 
 // Text returns a Value of KindText.

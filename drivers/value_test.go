@@ -2,6 +2,8 @@ package drivers
 
 import (
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"testing"
 )
 
@@ -50,6 +52,39 @@ func TestValueReadsAsTextAndNumber(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFloat32HasTheFewestDigits holds the short way against the text, for all
+// exponents and for what meters say.
+func TestFloat32HasTheFewestDigits(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	short := 0
+	for n := range 300_000 {
+		f := math.Float32frombits(random.Uint32())
+		switch n % 3 {
+		case 1:
+			f = float32(random.IntN(1e7)) / float32(math.Pow10(random.IntN(5)))
+		case 2:
+			f = random.Float32() * float32(math.Pow10(random.IntN(9)))
+		}
+		if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+			continue
+		}
+		text := strconv.FormatFloat(float64(f), 'g', -1, 32)
+		want, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Float32(f); got != Float(want) {
+			t.Fatalf("%s is read as %v", text, got)
+		}
+		if _, ok := fewDigits(f); ok {
+			short++
+		}
+	}
+	if short < 150_000 {
+		t.Errorf("only %d went the short way", short)
 	}
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"fieldmq/broker"
 	"fieldmq/broker/access"
@@ -14,8 +15,10 @@ type Broker struct {
 	// Listen are the addresses that the broker serves.
 	Listen []Listener `yaml:"listen"`
 	// Users is the file with users and the hashes of their passwords, as
-	// `fieldmq passwd` and mosquitto_passwd write it; relative to this file. Read
-	// again when it changes: those whose password is another one then are cut.
+	// `fieldmq passwd` and mosquitto_passwd write it; relative to this file. A
+	// password in the clear is taken, with a warning; `fieldmq passwd --hash` puts
+	// hashes in the place of all. Read again when it changes: those whose line is
+	// another one then are cut.
 	// Without it only anonymous clients and those with certificates come in.
 	Users string `yaml:"users"`
 	// Access are rules of who may do what. The first rule whose user, client and
@@ -28,13 +31,19 @@ type Broker struct {
 	broker.Config `yaml:",inline"`
 }
 
-// Validate finds listeners that let nobody in, and rules that nobody fits.
+// Validate finds listeners that let nobody in or stand in each other's way, and rules that nobody fits.
 func (b *Broker) Validate() error {
 	var faults []error
 	named := b.Users != ""
+	taken := map[string]bool{}
 	for i := range b.Listen {
 		l := &b.Listen[i]
 		named = named || l.CertUser
+		_, _, address, _ := l.split()
+		if taken[address] && !strings.HasSuffix(address, ":0") { // each gets a free port of its own
+			faults = append(faults, configs.Bad(fmt.Sprintf("listen[%d].url", i), "another listener has %s already; write another port", address))
+		}
+		taken[address] = true
 		if b.Users == "" && !l.CertUser && l.shut() {
 			faults = append(faults, configs.Bad(fmt.Sprintf("listen[%d]", i),
 				"%s lets nobody in: name a file of users under broker.users (`fieldmq passwd` makes it), or set anonymous: true to let everybody in", l.URL))

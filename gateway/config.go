@@ -9,6 +9,8 @@ import (
 	"fieldmq/broker/store"
 	"fieldmq/configs"
 	"fieldmq/drivers"
+	"fieldmq/gateway/arbiter"
+	"fieldmq/gateway/levels"
 	"fieldmq/gateway/poll"
 	"fieldmq/mapping"
 )
@@ -18,8 +20,17 @@ type Config struct {
 	General   General
 	Broker    Broker
 	Store     store.Config
+	Page      Page
+	Metrics   Metrics
+	Log       levels.Config
+	source    source
 	Buses     []Bus      // in file order
 	Upstreams []Upstream // in file order
+
+	HomeAssistant HomeAssistant
+
+	marks   marks
+	offered bool // gateway.data is the folder of the service, and was not asked for
 }
 
 // General are the keys of the section gateway.
@@ -30,9 +41,19 @@ type General struct {
 	// Name is what people call the gateway.
 	Name string `yaml:"name"`
 	// Data is the folder for what is to survive a restart: sessions and messages
-	// that wait for them, retained messages and wills. One gateway uses it. Default:
+	// that wait for them, retained messages, wills and counts. One gateway uses it. Default:
 	// the folder that systemd made for the service, else none, and nothing survives.
 	Data string `yaml:"data"`
+	// Tools is what fieldmq's tools may do with a bus that the gateway holds, by
+	// way of the broker and its access rules: none, read, or write, which lets
+	// read and write registers. Points with write can be written by name anyway.
+	Tools string `yaml:"tools" check:"oneof=none|read|write"`
+	// ClockWait is how long a machine whose clock has no battery waits, at its
+	// start, for a time server to set it. Until then values are published here,
+	// marked with the user property clock=unsynced, and not upstream; once the
+	// clock is right they are said again with the times at which they were read.
+	// 0s: not at all.
+	ClockWait configs.Duration `yaml:"clock_wait" check:"max=1d"`
 	// Every is how often the gateway publishes its own figures.
 	Every configs.Duration `yaml:"every" check:"min=1s"`
 }
@@ -42,7 +63,8 @@ type Bus struct {
 	Name     string
 	Driver   string
 	Settings drivers.Settings
-	Devices  []Device // in file order
+	Serve    []arbiter.Config // doors for other masters
+	Devices  []Device         // in file order
 }
 
 // Device is one device: what its points become, and when it is offline.
@@ -74,6 +96,9 @@ func (d *Device) Groups() []poll.Group {
 	var groups []poll.Group
 	index := map[time.Duration]int{}
 	for _, e := range d.Points {
+		if e.WriteOnly {
+			continue
+		}
 		n, known := index[e.Every]
 		if !known {
 			n = len(groups)
@@ -88,9 +113,12 @@ func (d *Device) Groups() []poll.Group {
 // defaults is a site without a line of YAML.
 func defaults() Config {
 	return Config{
-		General: General{ID: hostID(), Every: configs.Duration(10 * time.Second)},
+		General: General{ID: hostID(), Tools: ToolsRead, Every: configs.Duration(10 * time.Second), ClockWait: configs.Duration(5 * time.Minute)},
 		Broker:  Broker{Config: broker.Defaults()},
 		Store:   store.Defaults(),
+		Page:    Page{Serve: true, History: 2 << 20},
+
+		HomeAssistant: HomeAssistant{Prefix: "homeassistant"},
 	}
 }
 
@@ -120,7 +148,7 @@ func (c *Config) Count() (devices, points int) {
 	for _, b := range c.Buses {
 		devices += len(b.Devices)
 		for _, d := range b.Devices {
-			points += len(d.Points)
+			points += len(d.Points) + len(d.Computed)
 		}
 	}
 	return devices, points

@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,21 +48,25 @@ func startPlant(t *testing.T) (g *Gateway, p *plant.Plant, stop func()) {
 	if g, err = Open(t.Context(), config, quiet); err != nil {
 		t.Fatal(err)
 	}
+	stopPlant, stopGateway := background(t, p.Run), background(t, g.Run)
+	return g, p, func() { stopGateway(); stopPlant() }
+}
+
+// background runs something until stop is called, at the latest until the test ends,
+// and wants it to end well.
+func background(t *testing.T, run func(context.Context) error) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	field, end := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	go func() { ended <- g.Run(ctx) }()
-	go func() { ended <- p.Run(field) }()
-	return g, p, func() {
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("the gateway ended with %v", err)
+			t.Errorf("ended with %v", err)
 		}
-		end()
-		if err := <-ended; err != nil {
-			t.Errorf("the plant ended with %v", err)
-		}
-	}
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // expect waits until each topic has had its payload.

@@ -22,7 +22,7 @@ func newIdentity(l *Listener) (*identity, error) {
 	if p, _, _, _ := l.split(); !p.secure {
 		return nil, nil
 	}
-	id := &identity{listener: l, files: newFiles(l.Cert, l.Key, l.ClientCA)}
+	id := &identity{listener: l, files: newFiles(l.Cert, l.Key, l.ClientCA, l.CRL)}
 	if err := id.read(); err != nil {
 		return nil, err
 	}
@@ -48,6 +48,13 @@ func (id *identity) read() error {
 		if l.ClientCert == "optional" {
 			config.ClientAuth = tls.VerifyClientCertIfGiven
 		}
+	}
+	if l.CRL != "" {
+		lists, err := readRevoked(l.CRL)
+		if err != nil {
+			return fmt.Errorf("%s: crl: %w", l.URL, err)
+		}
+		config.VerifyConnection = func(state tls.ConnectionState) error { return lists.check(state.VerifiedChains) }
 	}
 	id.current.Store(config)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -22,7 +23,7 @@ type Listener struct {
 	// mqtt://127.0.0.1:1883, mqtts://0.0.0.0:8883, ws://127.0.0.1:8083/mqtt,
 	// wss://0.0.0.0:8084/mqtt or unix:///run/fieldmq/mqtt.sock. Ports and paths
 	// are those unless others are written.
-	URL string `yaml:"url" check:"required"`
+	URL string `yaml:"url" check:"required" aka:"address host"`
 	// Anonymous lets clients in that name no user; where there is no file of
 	// users, all do. Default: only where the address is a loopback one or a unix
 	// socket.
@@ -38,12 +39,22 @@ type Listener struct {
 	// ClientCert is required, or optional: clients without a certificate may
 	// come in too, as far as users and anonymous let them. Default: required.
 	ClientCert string `yaml:"client_cert" check:"oneof=required|optional"`
+	// CRL is the file with lists of revoked certificates, in PEM, one for each
+	// authority whose clients come in: a client whose certificate is on one, or
+	// whose authority has none, is refused. Read again when it changes.
+	CRL string `yaml:"crl"`
 	// CertUser takes the common name in a client's certificate for its user, and
 	// asks it for no password.
 	CertUser bool `yaml:"cert_user"`
 	// Origins are the web origins besides the listener's own whose pages may
 	// connect by WebSocket, such as https://dash.example.com.
 	Origins []string `yaml:"origins"`
+	// MaxConnections is the number of clients that may be connected by this listener
+	// at once, beside the broker's max_connections. 0: any number.
+	MaxConnections int `yaml:"max_connections" check:"min=0"`
+	// Versions are the versions of MQTT that clients may speak here: 3.1, 3.1.1, 5.0.
+	// Default: all.
+	Versions []broker.Version `yaml:"versions"`
 }
 
 func defaultListeners() []Listener {
@@ -85,22 +96,27 @@ func (l *Listener) Validate() error {
 	case !p.web && u.Path != "" && u.Path != "/":
 		return configs.Bad("url", "%s:// takes no path; write %s://%s", u.Scheme, u.Scheme, u.Host)
 	}
-	return errors.Join(l.validateTLS(u.Scheme, p), l.validateOrigins(u.Scheme, p))
+	if port := u.Port(); port != "" && port != "0" { // 0: one that is free
+		err = configs.Port("url", port)
+	}
+	return errors.Join(err, l.validateTLS(u.Scheme, p), l.validateOrigins(u.Scheme, p))
 }
 
 func (l *Listener) validateTLS(scheme string, p protocol) error {
-	files := map[string]string{"cert": l.Cert, "key": l.Key, "client_ca": l.ClientCA}
-	for _, key := range []string{"cert", "key", "client_ca"} {
+	files := map[string]string{"cert": l.Cert, "key": l.Key, "client_ca": l.ClientCA, "crl": l.CRL}
+	for _, key := range []string{"cert", "key", "client_ca", "crl"} {
 		switch {
 		case !p.secure && files[key] != "":
 			return configs.Bad(key, "%s:// is in the clear; write mqtts:// or wss://", scheme)
-		case p.secure && files[key] == "" && key != "client_ca":
+		case p.secure && files[key] == "" && (key == "cert" || key == "key"):
 			return configs.Bad(key, "%s:// needs a certificate and its key: write the files under cert and key", scheme)
 		}
 	}
 	switch {
 	case l.CertUser && l.ClientCA == "":
 		return configs.Bad("cert_user", "clients are asked for certificates only where client_ca names the authorities to trust")
+	case l.CRL != "" && l.ClientCA == "":
+		return configs.Bad("crl", "clients are asked for certificates only where client_ca names the authorities to trust")
 	case l.ClientCert != "" && l.ClientCA == "":
 		return configs.Bad("client_cert", "clients are asked for certificates only where client_ca names the authorities to trust")
 	}
@@ -116,7 +132,7 @@ func (l *Listener) validateOrigins(scheme string, p protocol) error {
 
 // resolve makes the names of files relative to a folder.
 func (l *Listener) resolve(dir string) {
-	for _, file := range []*string{&l.Cert, &l.Key, &l.ClientCA} {
+	for _, file := range []*string{&l.Cert, &l.Key, &l.ClientCA, &l.CRL} {
 		*file = inDir(dir, *file)
 	}
 }
@@ -187,6 +203,8 @@ func (l *Listener) open(ctx context.Context) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		_, port, _ := net.SplitHostPort(address)
 		return nil, fmt.Errorf("%s is taken by another program; stop it, or set another port under broker.listen (`ss -ltnp 'sport = :%s'` shows which program): %w", l.URL, port, syscall.EADDRINUSE)
+	case errors.Is(err, syscall.EACCES) && network == "tcp":
+		return nil, fmt.Errorf("%s: ports below 1024 are for root; set another port under broker.listen: %w", l.URL, syscall.EACCES)
 	case err != nil:
 		return nil, fmt.Errorf("listen on %s: %w", l.URL, err)
 	}
@@ -246,11 +264,12 @@ func (l *Listener) at(address net.Addr) string {
 }
 
 // serve serves the listener until ctx ends; id is what it shows over TLS, nil
-// in the clear.
-func (l *Listener) serve(ctx context.Context, server *broker.Server, ln net.Listener, id *identity) error {
+// in the clear, and page what it has for browsers, nil for none.
+func (l *Listener) serve(ctx context.Context, server *broker.Server, ln net.Listener, id *identity, page http.Handler) error {
 	p, _, _, path := l.split()
 	options := broker.ListenerOptions{
-		Name: l.URL, Local: local(ln.Addr()), Anonymous: local(ln.Addr()), CertUser: l.CertUser, Origins: l.Origins, Path: path,
+		Name: l.URL, Local: local(ln.Addr()), Anonymous: local(ln.Addr()), CertUser: l.CertUser, Origins: l.Origins, Path: path, Page: page,
+		MaxConnections: l.MaxConnections, Versions: l.Versions,
 	}
 	if l.Anonymous != nil {
 		options.Anonymous = *l.Anonymous

@@ -14,8 +14,12 @@ func TestFaultsOfListeners(t *testing.T) {
 		{"certificates of clients in the clear", `url: "ws://0.0.0.0", client_ca: c`, "users: u", "listen[0].client_ca"},
 		{"users of certificates that nobody is asked for", `url: "mqtts://0.0.0.0", cert: c, key: k, cert_user: true`, "users: u", "listen[0].cert_user"},
 		{"a certificate that is optional to nobody", `url: "mqtts://0.0.0.0", cert: c, key: k, client_cert: optional`, "users: u", "listen[0].client_cert"},
+		{"revoked certificates that nobody is asked for", `url: "mqtts://0.0.0.0", cert: c, key: k, crl: r`, "users: u", "listen[0].crl"},
 		{"origins without pages", `url: "mqtt://127.0.0.1", origins: [a]`, "users: u", "listen[0].origins"},
+		{"a version that there is not", `url: "mqtt://127.0.0.1", versions: [3.1.1, 4]`, "users: u", "listen[0].versions[1]: \"4\" is none of 3.1, 3.1.1 and 5.0"},
 		{"a path without pages", `url: "mqtts://127.0.0.1/x", cert: c, key: k`, "users: u", "takes no path"},
+		{"a port that is none", `url: "mqtt://127.0.0.1:70000"`, "max_queued: 10", `listen[0].url: "70000" is not a port from 1 to 65535`},
+		{"two on one port", `url: "mqtt://127.0.0.1"}, {url: "ws://127.0.0.1:1883"`, "max_queued: 10", "listen[1].url: another listener has 127.0.0.1:1883 already"},
 		{"a socket without a path", `url: "unix://run/mqtt.sock"`, "users: u", "three slashes"},
 		{"a listener that nobody may come by", `url: "mqtt://0.0.0.0:1883"`, "max_queued: 10", "mqtt://0.0.0.0:1883 lets nobody in: name a file of users"},
 		{"one on all addresses", `url: "mqtt://:1883"`, "max_queued: 10", "lets nobody in"},
@@ -47,6 +51,13 @@ broker:
 		if address != want[0] || path != want[1] {
 			t.Errorf("%s is at %s %s", config.Broker.Listen[i].URL, address, path)
 		}
+	}
+}
+
+func TestVersionsAreReadAsNumbersAreWritten(t *testing.T) {
+	config := read(t, `broker: {listen: [{url: "mqtt://127.0.0.1", versions: [3.1, 3.1.1, 5.0], max_connections: 3}]}`)
+	if l := config.Broker.Listen[0]; len(l.Versions) != 3 || l.Versions[0] != 3 || l.Versions[1] != 4 || l.Versions[2] != 5 || l.MaxConnections != 3 {
+		t.Errorf("got %v", l)
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"fieldmq/configs/profiles"
 	"fieldmq/drivers"
 	"fieldmq/drivers/all"
+	"fieldmq/gateway/arbiter"
+	"fieldmq/gateway/levels"
 	"fieldmq/mapping"
 )
 
@@ -22,15 +24,18 @@ import (
 // at once, as configs.Faults. Nothing is opened but the file and the device
 // profiles that it names.
 func Load(path string) (*Config, error) {
+	config, _, err := LoadText(path)
+	return config, err
+}
+
+// readText reads the file of a site.
+func readText(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		return nil, configs.Faults{{File: path, Text: "cannot be read: " + failed.Err.Error()}}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return Read(path, text, os.LookupEnv)
+	return text, err
 }
 
 // Read is Load for a text in hand; file is its name in faults.
@@ -44,12 +49,16 @@ func Read(file string, text []byte, env func(string) (string, bool)) (*Config, e
 		buses:    map[string]bus{},
 		devices:  map[string]*configs.Node{},
 		points:   map[[2]string]*configs.Node{},
+		taken:    map[string]string{},
 	}
 	r.config.General.Data = defaultData(env)
 	r.site()
+	r.config.offered = r.config.General.Data != "" && r.config.General.Data == defaultData(env)
 	if faults := r.faults(); len(faults) > 0 {
 		return nil, faults
 	}
+	r.config.marks = marksOf(&r.config)
+	r.config.source = source{file: file, text: r.doc.Masked(), read: time.Now()}
 	return &r.config, nil
 }
 
@@ -61,6 +70,14 @@ type site struct {
 	Broker *Broker `yaml:"broker"`
 	// Store is how the broker keeps on disk what must survive.
 	Store *store.Config `yaml:"store"`
+	// Page is what the gateway shows to a browser.
+	Page *Page `yaml:"page"`
+	// Metrics are figures and health over HTTP, for Prometheus and others.
+	Metrics *Metrics `yaml:"metrics"`
+	// Log is how much is logged, also for single parts and clients.
+	Log *levels.Config `yaml:"log"`
+	// HomeAssistant is what Home Assistant is told.
+	HomeAssistant *HomeAssistant `yaml:"homeassistant"`
 	// Buses are the lines, networks and chips that devices are on.
 	Buses configs.Sections `yaml:"buses" check:"names"`
 	// Devices are what is polled, under their ids: device/<id>/...
@@ -70,17 +87,34 @@ type site struct {
 	Upstreams configs.Sections `yaml:"upstreams" check:"names"`
 }
 
+// sections is the whole file, to be read into a configuration.
+func sections(c *Config) *site {
+	return &site{
+		Gateway: &c.General,
+		Broker:  &c.Broker,
+		Store:   &c.Store,
+		Page:    &c.Page,
+		Metrics: &c.Metrics,
+		Log:     &c.Log,
+
+		HomeAssistant: &c.HomeAssistant,
+	}
+}
+
 // busKeys are the keys that a bus has whatever its driver.
 type busKeys struct {
 	// Driver is the kind of bus.
-	Driver   string `yaml:"driver" check:"required"`
+	Driver string `yaml:"driver" check:"required"`
+	// Serve are doors through which other masters reach a Modbus bus beside the
+	// gateway: a SCADA system, a PLC, mbpoll.
+	Serve    []arbiter.Config `yaml:"serve"`
 	Defaults `yaml:",inline"`
 }
 
 // Defaults are keys that a bus hands to its devices and a device to its points.
 type Defaults struct {
 	// Every is how often a point is read.
-	Every configs.Duration `yaml:"every" check:"min=1ms"`
+	Every configs.Duration `yaml:"every" check:"min=1ms" aka:"scan_interval poll_interval pollPeriod interval read_period_ms poll period update_interval"`
 	// OfflineAfter is the number of polls in a row without an answer after
 	// which a device is offline.
 	OfflineAfter      int `yaml:"offline_after" check:"min=1,max=1000"`
@@ -99,7 +133,8 @@ type deviceKeys struct {
 	// or a file beside this one. Points of the device's own come on top.
 	Profile string `yaml:"profile"`
 	// Fingerprint stands in profiles: the points by which a device is known to
-	// have this register map, each with the range that its value must lie in.
+	// have this register map, each with the range that its value must lie in. scan
+	// goes by it; a device that never fitted it has a doubt in its health.
 	Fingerprint map[string]Span `yaml:"fingerprint"`
 	Defaults    `yaml:",inline"`
 	// Points are the quantities of the device.
@@ -109,7 +144,7 @@ type deviceKeys struct {
 // pointKeys are the keys that a point has whatever its driver.
 type pointKeys struct {
 	// Every is how often the point is read.
-	Every        configs.Duration `yaml:"every" check:"min=1ms"`
+	Every        configs.Duration `yaml:"every" check:"min=1ms" aka:"scan_interval poll_interval pollPeriod interval read_period_ms poll period update_interval"`
 	mapping.Rule `yaml:",inline"`
 }
 
@@ -121,7 +156,7 @@ func Sections() (file, bus, device, point, upstream any) {
 	config.Broker.Listen = defaultListeners()
 	d := busDefaults()
 	u := bridge.Defaults()
-	return &site{Gateway: &config.General, Broker: &config.Broker, Store: &config.Store},
+	return sections(&config),
 		&busKeys{Defaults: d},
 		&deviceKeys{Defaults: d},
 		&pointKeys{Every: d.Every, Rule: mapping.NewRule(d.Reporting)},
@@ -147,6 +182,8 @@ type reader struct {
 	buses    map[string]bus
 	devices  map[string]*configs.Node    // by id
 	points   map[[2]string]*configs.Node // by device and name
+	taken    map[string]string           // ports and the like, and the buses that have them
+	doors    []string                    // that other masters are served at
 }
 
 // bus is where a bus stands in the Config, and what it hands to its devices.
@@ -164,8 +201,8 @@ func (r *reader) faults() configs.Faults {
 }
 
 func (r *reader) site() {
-	s := site{Gateway: &r.config.General, Broker: &r.config.Broker, Store: &r.config.Store}
-	r.doc.Root().Decode(&s)
+	s := sections(&r.config)
+	r.doc.Root().Decode(s)
 	if r.config.Broker.Listen == nil {
 		r.config.Broker.Listen = defaultListeners()
 	}
@@ -181,6 +218,7 @@ func (r *reader) site() {
 	}
 	for _, b := range r.config.Buses {
 		r.check(b)
+		r.checkLosses(b)
 	}
 	r.compile()
 }
@@ -199,8 +237,30 @@ func (r *reader) bus(section configs.Named) {
 	}
 	settings := driver.New()
 	section.Decode(&keys, settings)
+	r.serve(section, name, keys.Serve)
+	r.claim(section, settings)
+	if files, ok := settings.(drivers.Files); ok {
+		files.Resolve(r.dir)
+	}
 	r.buses[section.Name] = bus{len(r.config.Buses), keys.Defaults}
-	r.config.Buses = append(r.config.Buses, Bus{Name: section.Name, Driver: name, Settings: settings})
+	r.config.Buses = append(r.config.Buses, Bus{Name: section.Name, Driver: name, Settings: settings, Serve: keys.Serve})
+}
+
+// claim finds two buses that want the same: devices of one line belong on one.
+func (r *reader) claim(section configs.Named, settings drivers.Settings) {
+	exclusive, ok := settings.(drivers.Exclusive)
+	if !ok {
+		return
+	}
+	key, what := exclusive.Takes()
+	if what == "" {
+		return
+	}
+	if other, taken := r.taken[what]; taken {
+		section.Bad(key, "bus %s has %s already: two buses cannot share it, but devices can share a bus", other, what)
+		return
+	}
+	r.taken[what] = section.Name
 }
 
 // device reads the section of one device and its points, on top of its profile.
@@ -215,14 +275,16 @@ func (r *reader) device(section configs.Named, buses configs.Sections) {
 		return
 	}
 	r.devices[section.Name] = section.Node
-	if section.Name == r.config.General.ID {
+	clash := section.Name == r.config.General.ID
+	if clash {
 		section.Bad("", "%q is the id of the gateway itself; rename the device, or set gateway.id", section.Name)
 	}
 	b := &r.config.Buses[on.index]
 	keys := deviceKeys{Defaults: on.defaults}
 	own := b.Settings.Device()
-	configs.Decode(append(r.profile(section), section.Node), &keys, own)
-	if len(keys.Points) == 0 {
+	below, ok := r.profile(section)
+	configs.Decode(append(below, section.Node), &keys, own)
+	if ok && len(keys.Points) == 0 {
 		section.Bad("", "%s has no points: list some under points, or name a profile", section.Name)
 	}
 	d := Device{
@@ -239,9 +301,15 @@ func (r *reader) device(section configs.Named, buses configs.Sections) {
 		}
 	}
 	for _, p := range keys.Points {
+		if e, ok := r.computed(d.ID, p, keys.Defaults); ok {
+			d.Computed = append(d.Computed, e)
+			continue
+		}
 		d.Points = append(d.Points, r.point(d.ID, p, keys.Defaults, own.Address()))
 	}
-	b.Devices = append(b.Devices, d)
+	if section.Proper() && !clash { // else what follows is but a consequence
+		b.Devices = append(b.Devices, d)
+	}
 }
 
 // point reads the section of one point; at is its place, to be filled.
@@ -252,11 +320,31 @@ func (r *reader) point(device string, section configs.Named, defaults Defaults, 
 	if place, ok := at.(drivers.Output); ok && keys.Write.Allowed {
 		place.AllowWrite()
 	}
+	only, ok := at.(drivers.WriteOnly)
 	return mapping.Entry{
-		Point: &drivers.Point{Device: device, Name: section.Name, At: at},
+		Point:     &drivers.Point{Device: device, Name: section.Name, At: at},
+		Rule:      keys.Rule,
+		Every:     keys.Every.D(),
+		WriteOnly: !keys.Read || ok && only.WriteOnly(),
+	}
+}
+
+// computed reads the section of a point that is made of others; ok is false if
+// it is none.
+func (r *reader) computed(device string, section configs.Named, defaults Defaults) (e mapping.Entry, ok bool) {
+	text, given := section.Text("expr")
+	var expression mapping.Expression
+	if !given || expression.UnmarshalText([]byte(text)) != nil || !expression.Computed() {
+		return e, false
+	}
+	r.points[[2]string{device, section.Name}] = section.Node
+	keys := pointKeys{Every: defaults.Every, Rule: mapping.NewRule(defaults.Reporting)}
+	section.Decode(&keys)
+	return mapping.Entry{
+		Point: &drivers.Point{Device: device, Name: section.Name, At: mapping.NewFormula(keys.Expr)},
 		Rule:  keys.Rule,
 		Every: keys.Every.D(),
-	}
+	}, true
 }
 
 // check finds points that contradict each other on their bus.
@@ -273,6 +361,24 @@ func (r *reader) check(b Bus) {
 	}
 	for _, c := range checker.Check(points) {
 		r.points[[2]string{c.Point.Device, c.Point.Name}].Bad(c.Key, "%s", c.Text)
+	}
+}
+
+// checkLosses finds points that wait for an upstream that there is none of.
+func (r *reader) checkLosses(b Bus) {
+	for _, d := range b.Devices {
+		for _, e := range d.Points {
+			f := e.Rule.OnUplinkLost
+			if !f.Given || slices.ContainsFunc(r.config.Upstreams, func(u Upstream) bool { return f.Upstream == "" || u.Name == f.Upstream }) {
+				continue
+			}
+			at := r.points[[2]string{d.ID, e.Point.Name}]
+			if f.Upstream == "" {
+				at.Bad("on_uplink_lost", "there are no upstreams that could be lost")
+			} else {
+				at.Bad("on_uplink_lost.upstream", "there is no upstream %q", f.Upstream)
+			}
+		}
 	}
 }
 
@@ -299,21 +405,22 @@ func (r *reader) compile() {
 	}
 }
 
-// profile is the layer below a device that names a profile, else none.
-func (r *reader) profile(section configs.Named) []*configs.Node {
-	name, ok := section.Text("profile")
-	if !ok {
-		return nil
+// profile is the layer below a device that names a profile, else none; ok is
+// false if the profile cannot be read.
+func (r *reader) profile(section configs.Named) (below []*configs.Node, ok bool) {
+	name, named := section.Text("profile")
+	if !named {
+		return nil, true
 	}
 	doc := r.profiles[name]
 	if doc == nil {
 		text, err := profiles.Read(name, r.dir)
 		if err != nil {
 			section.Bad("profile", "%v", err)
-			return nil
+			return nil, false
 		}
 		doc = configs.Parse(profiles.File(name), text, nil)
 		r.profiles[name] = doc
 	}
-	return []*configs.Node{doc.Root()}
+	return []*configs.Node{doc.Root()}, true
 }

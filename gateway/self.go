@@ -23,10 +23,11 @@ const selfDriver = "gateway"
 // figures is the gateway as a device on a bus of its own: its figures are
 // points like any other, and take the same way.
 type figures struct {
-	began   time.Time
-	bridges []*bridge.Bridge // in the order of the upstreams
+	began time.Time
+
 	mu      sync.Mutex
-	meters  map[string]*meter // of the buses, by name
+	meters  map[string]*meter         // of the buses, by name
+	bridges map[string]*bridge.Bridge // by upstream
 }
 
 // meter reads the load of a bus from its loop's figures.
@@ -34,6 +35,8 @@ type meter struct {
 	loop *poll.Loop
 	busy time.Duration // when it was last read
 	at   time.Time
+
+	done, failed int64 // commands that came
 }
 
 // figure is the address of one of them, and the function that reads it.
@@ -52,7 +55,9 @@ func (*figure) Writable() bool       { return false }
 
 var _ drivers.Bus = (*figures)(nil)
 
-func newFigures() *figures { return &figures{began: time.Now(), meters: map[string]*meter{}} }
+func newFigures() *figures {
+	return &figures{began: time.Now(), meters: map[string]*meter{}, bridges: map[string]*bridge.Bridge{}}
+}
 
 // bus is the gateway as one more bus of the site.
 func (f *figures) bus(config *Config) Bus {
@@ -87,6 +92,15 @@ func (f *figures) bus(config *Config) Bus {
 	for _, b := range config.Buses {
 		add("bus_"+b.Name+"_load", "%", drivers.KindFloat, 1, func() (drivers.Value, error) { return f.load(b.Name) })
 		add("bus_"+b.Name+"_missed", "", drivers.KindInt, 0, func() (drivers.Value, error) { return f.missed(b.Name) })
+		add("bus_"+b.Name+"_rate", "/s", drivers.KindFloat, 2, f.since(b.Name, func(before, now poll.Stats, passed time.Duration) float64 {
+			return float64(now.Polls-before.Polls) / passed.Seconds()
+		}))
+		add("bus_"+b.Name+"_round_trip", "ms", drivers.KindFloat, 2, f.since(b.Name, func(before, now poll.Stats, _ time.Duration) float64 {
+			return mean(now.Durations.Sum-before.Durations.Sum, now.Durations.Count-before.Durations.Count)
+		}))
+		add("bus_"+b.Name+"_jitter", "ms", drivers.KindFloat, 2, f.since(b.Name, func(before, now poll.Stats, _ time.Duration) float64 {
+			return mean(now.Late-before.Late, now.Starts-before.Starts)
+		}))
 	}
 	f.upstreams(config, add)
 	return Bus{Name: selfDriver, Driver: selfDriver, Settings: f, Devices: []Device{d}}
@@ -97,6 +111,49 @@ func (f *figures) watch(bus string, loop *poll.Loop) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.meters[bus] = &meter{loop: loop, at: time.Now()}
+}
+
+// unwatch forgets the loop of a bus that is gone.
+func (f *figures) unwatch(bus string, loop *poll.Loop) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.meters[bus]; m != nil && m.loop == loop {
+		delete(f.meters, bus)
+	}
+}
+
+// loops are those of all buses.
+func (f *figures) loops() map[string]*poll.Loop {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := map[string]*poll.Loop{}
+	for bus, m := range f.meters {
+		all[bus] = m.loop
+	}
+	return all
+}
+
+// ordered counts a command by what became of it.
+func (f *figures) ordered(bus string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch m := f.meters[bus]; {
+	case m == nil:
+	case err != nil:
+		m.failed++
+	default:
+		m.done++
+	}
+}
+
+// orders are the commands that came, by what became of them.
+func (f *figures) orders(bus string) (done, failed int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.meters[bus]; m != nil {
+		return m.done, m.failed
+	}
+	return 0, 0
 }
 
 // Device is never asked for: the gateway's own section has no keys of a driver.
@@ -138,6 +195,44 @@ func (f *figures) load(bus string) (drivers.Value, error) {
 	share := 100 * float64(busy-m.busy) / float64(passed)
 	m.busy, m.at = busy, now
 	return drivers.Float(min(share, 100)), nil
+}
+
+// since is a figure of what a bus has done since the figure was last read: polls
+// a second, how long a poll takes, how late after its instant it begins.
+func (f *figures) since(bus string, figure func(before, now poll.Stats, passed time.Duration) float64) func() (drivers.Value, error) {
+	var before poll.Stats
+	var loop *poll.Loop
+	at := f.began
+	return func() (drivers.Value, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		m := f.meters[bus]
+		if m == nil { // the bus has not begun
+			return drivers.Float(0), nil
+		}
+		if m.loop != loop { // it has begun anew
+			loop, before, at = m.loop, poll.Stats{}, m.at
+		}
+		stats, now := loop.Stats(), time.Now()
+		passed := now.Sub(at)
+		if passed < shortest {
+			return drivers.Float(0), nil
+		}
+		value := figure(before, stats, passed)
+		before, at = stats, now
+		return drivers.Float(value), nil
+	}
+}
+
+// shortest is the time over which a rate means something.
+const shortest = 100 * time.Millisecond
+
+// mean is a time in milliseconds, one of n.
+func mean(sum time.Duration, n int64) float64 {
+	if n <= 0 {
+		return 0
+	}
+	return float64(sum.Microseconds()) / 1000 / float64(n)
 }
 
 func (f *figures) missed(bus string) (drivers.Value, error) {

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,6 +35,11 @@ func (s *Service) Keep(config *Config) error {
 	}
 	log := s.log.With("part", "store")
 	kept, err := store.Open(dir, config.Store, log)
+	if errors.Is(err, syscall.EROFS) && config.offered {
+		log.Warn("nothing survives a restart: the service's folder is on a read-only file system; gateway.data can name another", "folder", dir)
+		config.General.Data = ""
+		return nil
+	}
 	if err != nil {
 		s.close()
 		return err

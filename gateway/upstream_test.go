@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,17 +62,13 @@ upstreams: {cloud: {url: "mqtt://UP", out: [{topic: "device/#", to: "site/device
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
-	stop := sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the gateway ended with %v", err)
-		}
-	})
-	defer stop()
+	stop := background(t, g.Run)
 	arrive(t, up, map[string]string{"site/device/box/status": "online", "site/device/box/upstream_cloud_connected": "true"})
+	number := g.sessionNumbers("box")["cloud"]
+	if number == 0 || g.sessionNumbers("meter") != nil {
+		t.Errorf("session %d; that of a meter: %v", number, g.sessionNumbers("meter"))
+	}
+	expect(t, g, map[string]string{"device/box/upstream_cloud_session": strconv.FormatInt(number, 10)})
 	expect(t, g, map[string]string{"device/box/upstream_cloud_dropped": "0"})
 	stop()
 	for m := range up.Subscribe(t.Context(), "site/device/box/status") {

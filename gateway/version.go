@@ -2,9 +2,15 @@ package gateway
 
 import "runtime/debug"
 
-// Version is the version that the binary was built as: that of the module, or
-// the revision it was built from, or "dev".
+// version is set by the linker in released binaries.
+var version string
+
+// Version is the version that the binary was built as: that of the release, of
+// the module, or the revision it was built from, or "dev".
 func Version() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "dev"

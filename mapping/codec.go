@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"fieldmq/configs"
 	"fieldmq/drivers"
 )
 
@@ -25,6 +26,8 @@ func newCodec(kind drivers.Kind, r *Rule) codec {
 	switch {
 	case len(r.Enum) > 0:
 		return newEnum(r.Enum)
+	case len(r.Flags) > 0:
+		return newFlags(r.Flags)
 	case kind == drivers.KindBool:
 		return boolean{invert: r.Invert}
 	case kind == drivers.KindText:
@@ -44,13 +47,12 @@ func (c boolean) encode(b []byte, raw drivers.Value) ([]byte, error) {
 }
 
 func (c boolean) decode(s string) (drivers.Value, error) {
-	switch strings.ToLower(strings.TrimSpace(s)) {
-	case "true", "on", "1":
-		return drivers.Bool(!c.invert), nil
-	case "false", "off", "0":
-		return drivers.Bool(c.invert), nil
+	word := strings.TrimSpace(s)
+	v, ok := configs.ParseBool(word)
+	if !ok && word != "1" && word != "0" {
+		return drivers.Value{}, fmt.Errorf("%s is neither true nor false", quote(s))
 	}
-	return drivers.Value{}, fmt.Errorf("%s is neither true nor false", quote(s))
+	return drivers.Bool((v || word == "1") != c.invert), nil
 }
 
 // text is the codec of texts, which go through as they are.

@@ -143,6 +143,8 @@ func TestTextsBecomeRawValues(t *testing.T) {
 		{kind: b, text: "false", want: drivers.Bool(false)},
 		{kind: b, text: "off", want: drivers.Bool(false)},
 		{kind: b, text: "0", want: drivers.Bool(false)},
+		{kind: b, text: "Yes", want: drivers.Bool(true)},
+		{kind: b, text: "no", want: drivers.Bool(false)},
 		{kind: b, text: "2", err: `"2" is neither true nor false`},
 		{kind: b, change: func(r *Rule) { r.Invert = true }, text: "on", want: drivers.Bool(false)},
 		{kind: i, change: words, text: "heating", want: drivers.Int(1)},

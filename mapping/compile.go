@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +27,10 @@ func Compile(devices []Device) (*Table, error) {
 		c.device(devices[i])
 	}
 	for _, d := range c.table.devices { // when all fixed topics are taken
-		for _, e := range d.Device.Points {
+		for _, e := range slices.Concat(d.Device.Points, d.Computed) {
 			c.point(d, e)
 		}
+		c.formulas(d)
 	}
 	if len(c.faults) > 0 {
 		return nil, c.faults
@@ -83,13 +85,19 @@ func (c *compiler) point(d *device, e Entry) {
 		topic:  e.Rule.Topic,
 		key:    `,"` + e.Point.Name + `":`,
 		codec:  newCodec(e.Point.At.Kind(), &e.Rule),
-		quoted: len(e.Rule.Enum) > 0 || e.Point.At.Kind() == drivers.KindText,
+		quoted: e.Rule.worded() || e.Point.At.Kind() == drivers.KindText,
 		expiry: e.Rule.expiry(e.Every),
+	}
+	if e.Rule.Counter.On {
+		p.total = newTotal(e.Point.At, e.Rule.Counter)
+	}
+	if e.Rule.Expr.Given() {
+		p.formula = &formula{Expr: e.Rule.Expr.Expr}
 	}
 	if p.topic == "" {
 		p.topic = root + d.ID + "/" + e.Point.Name
 	}
-	if p.quoted || e.Point.At.Kind() == drivers.KindBool {
+	if p.formula == nil && (p.quoted || e.Point.At.Kind() == drivers.KindBool) {
 		p.Rule.Deadband = Deadband{} // what a bus or device says is for its numbers
 	}
 	c.claim(p)
@@ -97,6 +105,8 @@ func (c *compiler) point(d *device, e Entry) {
 	c.table.targets[p.topic+set] = target{device: d, point: p}
 	d.points = append(d.points, p)
 	d.byName[e.Point.Name] = p
+	c.fallbacks(p)
+	c.checkHome(p)
 }
 
 // claim takes the two topics of a point, unless they have an owner.
@@ -119,7 +129,7 @@ func (c *compiler) checkName(d *device, p *drivers.Point) {
 	case !validName(p.Name):
 		c.bad(d, p, "", "%s is no name of a point: write a-z, 0-9, - and _, and begin with a letter or digit", quote(p.Name))
 	case reserved(p.Name):
-		c.bad(d, p, "", "%s is a name that the gateway uses itself", p.Name)
+		c.bad(d, p, "", "%s is a name that the gateway uses itself; choose another", p.Name)
 	case d.byName[p.Name] != nil:
 		c.bad(d, p, "", "there are two points %s", p.Name)
 	}
@@ -135,7 +145,9 @@ func (c *compiler) checkRule(d *device, e Entry) {
 	c.invalid(d, e.Point, "", e.Rule.Validate())
 	c.invalid(d, e.Point, "write.", e.Rule.Write.Limits.Validate())
 	if len(c.faults) == before {
-		c.checkKind(d, e)
+		if _, computed := e.Point.At.(*Formula); !computed { // of those nobody knows yet
+			c.checkKind(d, e)
+		}
 		c.checkExpire(d, e)
 	}
 }
@@ -151,13 +163,17 @@ func (c *compiler) checkExpire(d *device, e Entry) {
 
 func (c *compiler) checkKind(d *device, e Entry) {
 	r, at := &e.Rule, e.Point.At
-	kind, enum := at.Kind(), len(r.Enum) > 0
+	kind, words := at.Kind(), r.wordKey()
 	integer := kind == drivers.KindInt || kind == drivers.KindUint
-	number := (integer || kind == drivers.KindFloat) && !enum
-	if enum && !integer {
-		c.bad(d, e.Point, "enum", "gives words to integers, and this point holds %v values", kind)
+	number := (integer || kind == drivers.KindFloat) && words == ""
+	if words != "" && !integer {
+		c.bad(d, e.Point, words, "gives words to integers, and this point holds %v values", kind)
 	}
-	if key := r.numeric(); key != "" && !number && !enum {
+	if bounded, ok := at.(drivers.Bounded); ok && integer {
+		lowest, highest := bounded.Bounds()
+		c.invalid(d, e.Point, "", errors.Join(r.Enum.within(lowest, highest), r.Flags.within(highest)))
+	}
+	if key := r.numeric(); key != "" && !number && words == "" {
 		c.bad(d, e.Point, key, "is for numbers, and this point holds %v values", kind)
 	}
 	if r.Deadband.Width > 0 && r.Deadband != d.Reporting.Deadband && !number {
@@ -168,6 +184,15 @@ func (c *compiler) checkKind(d *device, e Entry) {
 	}
 	if r.Write.Allowed && !at.Writable() {
 		c.bad(d, e.Point, "write", "%v cannot be written", at)
+	}
+	if r.Counter.On && (!number || r.Write.Allowed) {
+		c.bad(d, e.Point, "counter", "is for numbers that are only read")
+	}
+	if r.Refresh > 0 && !r.Write.Allowed {
+		c.bad(d, e.Point, "refresh", "is for points that are written: add write")
+	}
+	if e.WriteOnly && !r.Write.Allowed {
+		c.bad(d, e.Point, "read", "a point that is not read must be written: add write")
 	}
 	if step := r.Write.Limits.Step; step != nil && integer && !multiple(*step, r.Scale) {
 		c.bad(d, e.Point, "write.step", "%v is no multiple of the scale, %v", *step, r.Scale)

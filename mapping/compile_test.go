@@ -15,6 +15,7 @@ func TestFaultsNameThePointAndTheKey(t *testing.T) {
 	topic := func(s string) func(*Rule) { return func(r *Rule) { r.Topic = s } }
 	words := func(e Enum) func(*Rule) { return func(r *Rule) { r.Enum = e } }
 	onOff := Enum{0: "off", 1: "on"}
+	lost := func(value string) Fallback { return Fallback{Given: true, Away: Away{Value: value}} }
 	for _, c := range []struct {
 		kind   drivers.Kind
 		change func(*Rule)
@@ -35,6 +36,16 @@ func TestFaultsNameThePointAndTheKey(t *testing.T) {
 		{i, words(Enum{0: ""}), `enum: "" is no word`},
 		{i, func(r *Rule) { r.Enum, r.Scale = onOff, 2 }, "scale: does not go with enum, whose values are words"},
 		{i, func(r *Rule) { r.Enum, r.Write.Limits.Max = onOff, ptr(1.0) }, "write.max: does not go with enum, whose values are words"},
+		{f, func(r *Rule) { r.Flags = Flags{0: "hot"} }, "flags: gives words to integers, and this point holds number values"},
+		{i, func(r *Rule) { r.Flags = Flags{-1: "hot"} }, "flags: there is no bit -1; bits are 0 (the lowest) to 63"},
+		{i, func(r *Rule) { r.Flags = Flags{64: "hot"} }, "flags: there is no bit 64; bits are 0 (the lowest) to 63"},
+		{i, func(r *Rule) { r.Flags = Flags{0: "hot", 1: "hot"} }, `flags: "hot" stands for two bits`},
+		{i, func(r *Rule) { r.Flags = Flags{0: "hot,cold"} }, `flags: "hot,cold" is no word`},
+		{i, func(r *Rule) { r.Flags = Flags{0: "none"} }, `flags: "none" has a meaning already: none is no bit, and bit7 one without a word`},
+		{i, func(r *Rule) { r.Flags = Flags{0: "bit3"} }, `flags: "bit3" has a meaning already: none is no bit, and bit7 one without a word`},
+		{i, func(r *Rule) { r.Flags, r.Offset = Flags{0: "hot"}, 1 }, "offset: does not go with flags, whose values are words"},
+		{i, func(r *Rule) { r.Flags, r.Enum = Flags{0: "hot"}, onOff }, "flags: does not go with enum: an integer has one of its words, or all of its flags"},
+		{i, func(r *Rule) { r.Flags, r.Deadband.Width = Flags{0: "hot"}, 1 }, "deadband: is for numbers; other values go out whenever they change"},
 		{i, func(r *Rule) { r.Invert = true }, "invert: is for bools, and this point holds integer values"},
 		{b, func(r *Rule) { r.Deadband.Width = 1 }, "deadband: is for numbers; other values go out whenever they change"},
 		{i, func(r *Rule) { r.Enum, r.Deadband.Width = onOff, 1 }, "deadband: is for numbers; other values go out whenever they change"},
@@ -54,12 +65,58 @@ func TestFaultsNameThePointAndTheKey(t *testing.T) {
 		{i, func(r *Rule) { r.Expire = Expiry(time.Minute) }, "expire: 1m is not longer than the heartbeat of 1m"},
 		{i, func(r *Rule) { r.Expire = Expiry(time.Millisecond) }, "expire: 1ms is shorter than a second, which MQTT counts in"},
 		{i, func(r *Rule) { r.Expire = Expiry(2 * longest) }, "expire: " + (2 * Expiry(longest)).String() + " is longer than a year; write never"},
+		{i, func(r *Rule) { r.Refresh, r.Write = seconds(5), Write{} }, "refresh: is for points that are written: add write"},
+		{b, func(r *Rule) { r.Counter.On, r.Write = true, Write{} }, "counter: is for numbers that are only read"},
+		{i, func(r *Rule) { r.Counter.On = true }, "counter: is for numbers that are only read"},
+		{i, func(r *Rule) { r.OnStop, r.Write = ptr("1"), Write{} }, "on_stop: read-only point"},
+		{i, func(r *Rule) { r.OnStop = ptr("much") }, `on_stop: "much" is not a number`},
+		{i, func(r *Rule) { r.OnStop, r.Write.Limits.Max = ptr("5"), ptr(4.0) }, "on_stop: 5 is above the maximum 4"},
+		{i, func(r *Rule) { r.Enum, r.OnUplinkLost = onOff, lost("fast") }, `on_uplink_lost: "fast" is none of off, on`},
 		{i, func(r *Rule) { r.Expire, r.Heartbeat = Expiry(time.Hour), 0 }, "expire: a value that does not change would expire; it needs a heartbeat"},
 	} {
 		_, err := Compile([]Device{boiler(entry("other", i, nil), entry("flow", c.kind, c.change))})
 		want := "boiler.flow." + c.want
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+// narrow is a place that holds few integers.
+type narrow struct {
+	place
+	lowest  int64
+	highest uint64
+}
+
+func (n *narrow) Bounds() (int64, uint64) { return n.lowest, n.highest }
+
+func TestWordsStandForWhatThePointCanHold(t *testing.T) {
+	for _, c := range []struct {
+		lowest  int64
+		highest uint64
+		change  func(*Rule)
+		want    string // empty: it has no fault
+	}{
+		{0, 255, func(r *Rule) { r.Enum = Enum{0: "off", 255: "fault"} }, ""},
+		{0, 255, func(r *Rule) { r.Enum = Enum{-1: "off", 255: "on", 256: "fault"} },
+			"boiler.mode.enum: -1 is not from 0 to 255, which is what the point holds\n" +
+				"boiler.mode.enum: 256 is not from 0 to 255, which is what the point holds"},
+		{-128, 127, func(r *Rule) { r.Enum = Enum{-128: "off"} }, ""},
+		{-128, 127, func(r *Rule) { r.Enum = Enum{-129: "off"} }, "boiler.mode.enum: -129 is not from -128 to 127, which is what the point holds"},
+		{math.MinInt64, math.MaxUint64, func(r *Rule) { r.Enum = Enum{math.MinInt64: "low", math.MaxInt64: "high"} }, ""},
+		{0, 255, func(r *Rule) { r.Flags = Flags{0: "hot", 7: "fan"} }, ""},
+		{0, 255, func(r *Rule) { r.Flags = Flags{8: "fan"} }, "boiler.mode.flags: there is no bit 8; the bits of the point are 0 (the lowest) to 7"},
+		{0, math.MaxUint64, func(r *Rule) { r.Flags = Flags{63: "top"} }, ""},
+	} {
+		e := entry("mode", drivers.KindInt, c.change)
+		e.Point.At = &narrow{place{kind: drivers.KindInt}, c.lowest, c.highest}
+		got := ""
+		if _, err := Compile([]Device{boiler(e)}); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
 }
@@ -74,17 +131,20 @@ func TestFaultsOfNamesAndPlaces(t *testing.T) {
 	hasty := boiler(entry("flow", drivers.KindInt, func(r *Rule) { r.Expire = 1 }))
 	hasty.Reporting.Expire = 1
 	i := drivers.KindInt
+	blind := entry("flow", i, func(r *Rule) { r.Write = Write{} })
+	blind.WriteOnly = true
 	for _, c := range []struct {
 		devices []Device
 		want    string
 	}{
+		{[]Device{boiler(blind)}, "boiler.flow.read: a point that is not read must be written: add write"},
 		{[]Device{boiler(readOnly)}, "boiler.flow.write: unit 2 holding 101 cannot be written"},
 		{[]Device{boiler(slow)}, "boiler.flow.expire: 5m is not longer than the 10m after which the point is read again"},
 		{[]Device{hasty}, "boiler.expire: 1ns is shorter than a second, which MQTT counts in"},
 		{[]Device{boiler(), boiler()}, "boiler: there are two devices boiler"},
 		{[]Device{stranger}, `Boiler: "Boiler" is no id: write a-z, 0-9, - and _, and begin with a letter or digit`},
 		{[]Device{boiler(entry("flow", i, nil), entry("flow", i, nil))}, "boiler.flow: there are two points flow"},
-		{[]Device{boiler(entry("state", i, nil))}, "boiler.state: state is a name that the gateway uses itself"},
+		{[]Device{boiler(entry("state", i, nil))}, "boiler.state: state is a name that the gateway uses itself; choose another"},
 		{[]Device{boiler(entry("-a", i, nil))}, `boiler.-a: "-a" is no name of a point: write a-z, 0-9, - and _, and begin with a letter or digit`},
 		{[]Device{boiler(
 			entry("a", i, func(r *Rule) { r.Topic = "device/boiler/b" }),

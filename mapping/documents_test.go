@@ -56,6 +56,9 @@ func TestDocumentsLookAsTheyDid(t *testing.T) {
 		"health-online.json": {
 			Online: true, Since: b.now, Answered: 12, Failed: 1, RoundTrip: 8213 * time.Microsecond,
 		},
+		"health-gateway.json": {
+			Online: true, Since: b.now, Answered: 1, Sessions: map[string]int64{"cloud": 1795209373, "plant": 7},
+		},
 		"health-offline.json": {
 			Since: b.now, Reason: "3 polls without an answer", Failed: 3, LastError: `no answer to "read"`,
 		},

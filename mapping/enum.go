@@ -15,7 +15,7 @@ import (
 // Enum gives integers their words.
 type Enum map[int64]string
 
-const mostWord = 64 // bytes of a word of an enum
+const mostWord = 64 // bytes of a word
 
 // Words is the words in the order of their integers.
 func (e Enum) Words() []string {
@@ -31,7 +31,7 @@ func (e Enum) validate() error {
 	var faults []error
 	seen := make(map[string]bool, len(e))
 	for _, word := range e.Words() {
-		if word == "" || len(word) > mostWord || word != strings.TrimSpace(word) || !mqtt.ValidString(word) {
+		if !isWord(word) {
 			faults = append(faults, configs.Bad("enum", "%s is no word", quote(word)))
 		}
 		if seen[word] {
@@ -40,6 +40,23 @@ func (e Enum) validate() error {
 		seen[word] = true
 	}
 	return errors.Join(faults...)
+}
+
+// within finds numbers that a device cannot say, because they are not in what the
+// type of the point holds.
+func (e Enum) within(lowest int64, highest uint64) error {
+	var faults []error
+	for _, raw := range slices.Sorted(maps.Keys(e)) {
+		if raw < lowest || raw > 0 && uint64(raw) > highest {
+			faults = append(faults, configs.Bad("enum", "%d is not from %d to %d, which is what the point holds", raw, lowest, highest))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// isWord says whether a text can be published and recognised.
+func isWord(s string) bool {
+	return s != "" && len(s) <= mostWord && s == strings.TrimSpace(s) && mqtt.ValidString(s)
 }
 
 // enum is the codec of an Enum.

@@ -34,12 +34,19 @@ type birthPoint struct {
 	Type     string   `json:"type"` // bool, integer, number or text
 	Unit     string   `json:"unit,omitempty"`
 	Enum     []string `json:"enum,omitempty"`
+	Flags    []string `json:"flags,omitempty"` // of these, a value has any number
 	Writable bool     `json:"writable"`
+	Blind    bool     `json:"write_only,omitempty"` // it is never read
 	Min      *float64 `json:"min,omitempty"`
 	Max      *float64 `json:"max,omitempty"`
 	Step     *float64 `json:"step,omitempty"`
 	Topic    string   `json:"topic"`
 	At       string   `json:"at"` // place on the bus, in the bus's words
+	// Thing is what thing models call it: a property is read, and written if it is
+	// writable; a service only takes commands. Event says that its changes come on
+	// the device's event topic, too.
+	Thing string `json:"thing"`
+	Event bool   `json:"event,omitempty"`
 }
 
 func (d *device) birth() mqtt.Message {
@@ -63,15 +70,25 @@ func (p *point) birth() birthPoint {
 		Type:     p.Point.At.Kind().String(),
 		Unit:     p.Rule.Unit,
 		Enum:     p.Rule.Enum.Words(),
+		Flags:    p.Rule.Flags.Words(),
 		Writable: p.Rule.Write.Allowed,
+		Blind:    p.WriteOnly,
 		Topic:    p.topic,
 		At:       p.Point.At.String(),
+		Thing:    "property",
+		Event:    p.Rule.Event,
+	}
+	if b.Blind {
+		b.Thing = "service"
 	}
 	switch c := p.codec.(type) {
-	case *enum:
+	case *enum, *flags:
 		b.Type = drivers.KindText.String()
 	case *number:
 		b.Type = c.kind().String()
+	}
+	if p.formula != nil {
+		b.Type = p.formula.kind.String()
 	}
 	if b.Writable {
 		l := p.Rule.Write.Limits

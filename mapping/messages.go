@@ -26,22 +26,24 @@ const (
 func (t *Table) Messages(samples []drivers.Sample, now time.Time) []mqtt.Message {
 	clear(t.messages)
 	t.messages = t.messages[:0]
+	t.batch++
 	for i := range samples {
 		p := t.points[samples[i].Point]
 		if p == nil {
 			continue
 		}
-		fresh := !samples[i].Time.Equal(p.heard.at) // else it is one that we know
-		news := p.hear(&samples[i])
-		if p.Rule.Event && p.changed() {
-			t.messages = append(t.messages, p.event(&t.stamp))
+		p.batch = t.batch
+		s := p.counted(samples[i])
+		if p.formula != nil {
+			if p.listen(&s, t.batch) {
+				t.touch(p.device, false)
+			}
+			continue
 		}
-		if p.heard.reason == "" && (news || fresh && p.due(now)) {
-			t.messages = append(t.messages, p.say(now, &t.stamp))
-		}
-		if news || fresh {
-			t.touch(p.device, news)
-		}
+		t.take(p, &s, now)
+	}
+	for _, d := range t.touched {
+		t.compute(d, now)
 	}
 	for _, d := range t.touched {
 		if d.news || d.due(now) {
@@ -51,6 +53,21 @@ func (t *Table) Messages(samples []drivers.Sample, now time.Time) []mqtt.Message
 	}
 	t.touched = t.touched[:0]
 	return t.messages
+}
+
+// take hears a sample and says what is news of it.
+func (t *Table) take(p *point, s *drivers.Sample, now time.Time) {
+	fresh := !s.Time.Equal(p.heard.at) // else it is one that we know
+	news := p.hear(s)
+	if p.Rule.Event && p.changed() {
+		t.messages = append(t.messages, p.event(&t.stamp))
+	}
+	if p.heard.reason == "" && (news || fresh && p.due(now)) {
+		t.messages = append(t.messages, p.say(now, &t.stamp))
+	}
+	if news || fresh {
+		t.touch(p.device, news)
+	}
 }
 
 // touch notes that the batch holds new samples of a device.

@@ -19,7 +19,7 @@ type member struct{ name, value string }
 // types become text, which points read as they read plain payloads.
 func parseObject(payload []byte) ([]member, error) {
 	if len(payload) > mostObject {
-		return nil, fmt.Errorf("%d bytes are too long for an object of values", len(payload))
+		return nil, fmt.Errorf("%d bytes are too long for an object of values: send at most %d at a time", len(payload), mostObject)
 	}
 	no := errors.New(`the payload is no JSON object such as {"setpoint":60}`)
 	if !utf8.Valid(payload) || !json.Valid(payload) {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"strings"
 
 	"fieldmq/broker/mqtt"
@@ -15,8 +16,10 @@ import (
 //	{"ok":true,"point":"setpoint","value":60.5}
 //	{"ok":true,"values":{"setpoint":60.5,"mode":"heating"}}
 //	{"ok":false,"point":"setpoint","error":"85.5 is above the maximum 85"}
+//	{"ok":false,"point":"setpoint","unsure":true,"error":"no answer: whether ..."}
 //
 // Values are those that were written, after rounding to what the device holds.
+// unsure says that the device may have done it all the same.
 func (t *Table) Reply(m mqtt.Message, r Request, err error) (answer mqtt.Message, ok bool) {
 	to, _ := t.target(m.Topic)
 	if to.device == nil {
@@ -61,6 +64,9 @@ func (t *Table) answer(to target, commands []drivers.Command, err error) []byte 
 	}
 	switch {
 	case err != nil:
+		if errors.Is(err, drivers.ErrUnsure) {
+			b = append(b, `,"unsure":true`...)
+		}
 		b = append(b, `,"error":`...)
 		b = appendString(b, short(err.Error()))
 	case to.point != nil && len(commands) == 1:

@@ -66,7 +66,7 @@ func TestFaultyRequestsAreRefusedAsAWhole(t *testing.T) {
 		{"device/boiler/set", `true`, notObject},
 		{"device/boiler/set", ``, notObject},
 		{"device/boiler/set", "{\"pump\":\"\xff\"}", notObject},
-		{"device/boiler/set", `{"pump":"` + strings.Repeat("x", mostObject) + `"}`, `{"ok":false,"error":"16395 bytes are too long for an object of values"}`},
+		{"device/boiler/set", `{"pump":"` + strings.Repeat("x", mostObject) + `"}`, `{"ok":false,"error":"16395 bytes are too long for an object of values: send at most 16384 at a time"}`},
 	} {
 		m := mqtt.Message{Topic: c.topic, Payload: []byte(c.payload)}
 		r, err := b.Request(m)
@@ -120,6 +120,8 @@ func TestRepliesTellWhatWasWritten(t *testing.T) {
 		{"device/boiler/get", "", `{"ok":true}`, nil},
 		{"cellar/pump/set", "1", `{"ok":false,"point":"pump","error":"no answer"}`, drivers.ErrOffline},
 		{"device/boiler/get", "", `{"ok":false,"error":"bus lost"}`, drivers.ErrBus},
+		{"cellar/pump/set", "1", `{"ok":false,"point":"pump","unsure":true,"error":"no answer: ` + drivers.ErrUnsure.Error() + `"}`,
+			fmt.Errorf("%w: %w", drivers.ErrOffline, drivers.ErrUnsure)},
 	} {
 		m := mqtt.Message{Topic: c.topic, Payload: []byte(c.payload), QoS: mqtt.AtLeastOnce}
 		r, err := b.Request(m)
@@ -161,7 +163,10 @@ func TestRepliesGoWhereTheyMay(t *testing.T) {
 
 func TestFiltersTakeEveryCommandAndNothingThatIsSaid(t *testing.T) {
 	b := newBench(t, plant())
-	filters := b.Filters()
+	var filters []mqtt.Filter
+	for id := range b.byID {
+		filters = append(filters, b.Filters(id)...)
+	}
 	matches := func(topic string) bool {
 		return slices.ContainsFunc(filters, func(f mqtt.Filter) bool { return f.Valid() && f.Match(topic) })
 	}
@@ -192,7 +197,7 @@ func TestRequestsMayComeWhileSamplesDo(t *testing.T) {
 			if _, ok := b.Reply(m, r, err); !ok || err != nil {
 				t.Errorf("got %v", err)
 			}
-			b.Filters()
+			b.Filters("boiler")
 			b.Info("boiler")
 			b.Clear("boiler")
 		}

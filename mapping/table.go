@@ -10,6 +10,7 @@
 package mapping
 
 import (
+	"strconv"
 	"time"
 
 	"fieldmq/broker/mqtt"
@@ -28,6 +29,9 @@ type Device struct {
 	// QoS and Retain hold for state.
 	Reporting Reporting
 	Points    []Entry // in the order of the configuration, which is that of state and info
+	// Computed are points without a place of their own; their addresses are
+	// Formulas. They come behind the others.
+	Computed []Entry
 }
 
 // Entry is a point and what is said of it.
@@ -35,9 +39,11 @@ type Entry struct {
 	Point *drivers.Point
 	Rule  Rule
 	Every time.Duration // how often it is read; zero: unknown, or it speaks unasked
+	// WriteOnly points are never read: their rule or their place says so.
+	WriteOnly bool
 }
 
-// Table maps the points of one bus. Messages and Forget belong to the loop that
+// Table maps the points of one bus. Messages, Number and Forget belong to the loop that
 // owns the bus; all other methods only read what Compile made and may be called
 // at any time from any goroutine.
 type Table struct {
@@ -46,6 +52,8 @@ type Table struct {
 	byID    map[string]*device
 	targets map[string]target // by the topic that commands come on
 
+	losses   []Loss
+	batch    uint64         // number of the call of Messages
 	messages []mqtt.Message // of the last call of Messages
 	touched  []*device      // by the batch at hand
 	stamp    stamp
@@ -61,9 +69,12 @@ type target struct {
 // device is a Device and what was last said of its state.
 type device struct {
 	Device
-	points []*point
-	byName map[string]*point
-	info   mqtt.Message
+	points   []*point
+	byName   map[string]*point
+	info     mqtt.Message
+	formulas []*point          // in the order in which they are computed
+	counted  bool              // since Counts was called
+	last     []drivers.Command // what is written when the gateway stops
 
 	topic                    string        // of state
 	heartbeat, expiry, every time.Duration // the shortest of the points; zero: none
@@ -83,20 +94,36 @@ type point struct {
 	quoted bool // the value is a string in JSON
 	expiry time.Duration
 
+	total   *total   // nil: it does not count
+	formula *formula // nil: it is what it reads
+	batch   uint64   // when it was last heard
+
 	heard heard
 	said  said
 }
 
-// Filters is what the table listens to.
-func (t *Table) Filters() []mqtt.Filter {
-	var filters []mqtt.Filter
-	for _, d := range t.devices {
-		base := root + d.ID
-		filters = append(filters, mqtt.Filter(base+set), mqtt.Filter(base+get), mqtt.Filter(base+"/+"+set))
-		for _, p := range d.points {
-			if p.Rule.Topic != "" {
-				filters = append(filters, mqtt.Filter(p.topic+set))
-			}
+// Number is the value that a point was last heard with, if it is a number and
+// nothing was wrong with it. It belongs to the loop, as Messages does.
+func (t *Table) Number(at *drivers.Point) (v float64, ok bool) {
+	p := t.points[at]
+	if p == nil || p.heard.reason != "" || !p.known() {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(p.heard.text), 64)
+	return v, err == nil
+}
+
+// Filters is what the table listens to for a device.
+func (t *Table) Filters(device string) []mqtt.Filter {
+	d := t.byID[device]
+	if d == nil {
+		return nil
+	}
+	base := root + d.ID
+	filters := []mqtt.Filter{mqtt.Filter(base + set), mqtt.Filter(base + get), mqtt.Filter(base + "/+" + set)}
+	for _, p := range d.points {
+		if p.Rule.Topic != "" {
+			filters = append(filters, mqtt.Filter(p.topic+set))
 		}
 	}
 	return filters
@@ -105,19 +132,5 @@ func (t *Table) Filters() []mqtt.Filter {
 // Clear is the messages that take all that is retained of a device off the
 // broker, when the device is gone for good. [MQTT-3.3.1-6]
 func (t *Table) Clear(device string) []mqtt.Message {
-	d := t.byID[device]
-	if d == nil {
-		return nil
-	}
-	var messages []mqtt.Message
-	empty := func(topic string) {
-		messages = append(messages, mqtt.Message{Topic: topic, QoS: mqtt.AtLeastOnce, Retain: true})
-	}
-	for _, suffix := range []string{status, info, state, health} {
-		empty(root + d.ID + suffix)
-	}
-	for _, p := range d.points {
-		empty(p.topic)
-	}
-	return messages
+	return Empty(t.Topics(device)...)
 }

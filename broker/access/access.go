@@ -9,6 +9,7 @@ package access
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,10 @@ type policy struct {
 	rules Rules
 }
 
-var _ broker.Access = (*Control)(nil)
+var (
+	_ broker.Access = (*Control)(nil)
+	_ broker.Teller = (*Control)(nil)
+)
 
 // New makes a Control. Without users (nil) everybody counts as anonymous who
 // brings no certificate that names a user. Without rules (nil) those who are
@@ -62,7 +66,7 @@ func (c *Control) Run(ctx context.Context) error {
 func (c *Control) Connect(p *broker.Peer, password []byte) packet.Reason {
 	now := c.now.Load()
 	login := &login{}
-	p.Rights = login
+	p.Rights = login // as Recall has it
 	switch {
 	case p.CertUser && p.Cert != "":
 		p.User = p.Cert
@@ -79,6 +83,9 @@ func (c *Control) Connect(p *broker.Peer, password []byte) packet.Reason {
 	}
 	return packet.NotAuthorized
 }
+
+// Recall implements broker.Access.
+func (c *Control) Recall(p *broker.Peer) { p.Rights = &login{} }
 
 // authenticate checks a password. hash is the line that it fits.
 func (c *Control) authenticate(users *Users, p *broker.Peer, password []byte) (r packet.Reason, hash string) {
@@ -141,18 +148,38 @@ func (c *Control) MayPublish(p *broker.Peer, topic string) bool {
 	if g.all {
 		return p.Local || !strings.HasPrefix(topic, "$")
 	}
-	for _, f := range g.publish {
-		if f.Match(topic) {
-			return true
-		}
-	}
-	return false
+	return takes(g.publish, topic) && !takes(g.deny, topic)
 }
 
-// MaySubscribe says whether the client may have all that the filter takes.
+// takes says whether one of the filters takes a topic.
+func takes(filters []mqtt.Filter, topic string) bool {
+	return slices.ContainsFunc(filters, func(f mqtt.Filter) bool { return f.Match(topic) })
+}
+
+// Denied are the filters of what the client never hears of.
+func (c *Control) Denied(p *broker.Peer) []mqtt.Filter { return c.grant(p).deny }
+
+// Publishable are the filters that the client may publish to.
+func (c *Control) Publishable(p *broker.Peer) []mqtt.Filter {
+	switch g := c.grant(p); {
+	case !g.all:
+		return g.publish
+	case p.Local:
+		return []mqtt.Filter{"#", "$CONTROL/#"}
+	}
+	return []mqtt.Filter{"#"}
+}
+
+// MaySubscribe says whether the client may have all that the filter takes, but for
+// what is denied.
 func (c *Control) MaySubscribe(p *broker.Peer, filter mqtt.Filter) bool {
 	g := c.grant(p)
-	_, filter = filter.Split()
+	share, filter := filter.Split()
+	for _, f := range g.deny {
+		if within(f, filter) || share != "" && meet(f, filter) {
+			return false
+		}
+	}
 	if g.all {
 		return p.Local || !strings.HasPrefix(string(filter), "$")
 	}
@@ -176,6 +203,7 @@ type grant struct {
 	client             string // its identifier, which the broker may choose after Connect
 	all                bool
 	publish, subscribe []mqtt.Filter
+	deny               []mqtt.Filter
 }
 
 // grant is remembered with the client until the policy changes.
@@ -196,7 +224,7 @@ func (c *Control) grant(p *broker.Peer) *grant {
 func newGrant(now *policy, p *broker.Peer) *grant {
 	g := &grant{policy: now, client: p.ClientID, all: now.rules == nil}
 	if r := now.rules.find(p); r != nil {
-		g.publish, g.subscribe = resolve(r.Publish, p), resolve(r.Subscribe, p)
+		g.publish, g.subscribe, g.deny = resolve(r.Publish, p), resolve(r.Subscribe, p), resolveDenied(r.Deny, p)
 	}
 	return g
 }

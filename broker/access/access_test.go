@@ -90,6 +90,9 @@ func TestRulesDecide(t *testing.T) {
 			got := false
 			if c.do == pub {
 				got = control.MayPublish(p, c.what)
+				if told := takes(control.Publishable(p), c.what); told != got {
+					t.Errorf("user %q is told %v of %s, which is %v", c.user, told, c.what, got)
+				}
 			} else {
 				got = control.MaySubscribe(p, mqtt.Filter(c.what))
 			}
@@ -109,6 +112,9 @@ func TestWithoutRulesOnlySystemTopicsAreKept(t *testing.T) {
 		}
 		if control.MaySubscribe(p, "$SYS/#") != local || control.MaySubscribe(p, "$share/g/$SYS/#") != local {
 			t.Errorf("local %v: $SYS is as for the others", local)
+		}
+		if told := control.Publishable(p); !takes(told, "a") || takes(told, "$CONTROL/log") != local {
+			t.Errorf("local %v: told of %v", local, told)
 		}
 	}
 	none := New(nil, Rules{})

@@ -41,11 +41,9 @@ const (
 // Encode is a hash of the password as it stands in a file of users: Argon2id
 // (RFC 9106) with a new salt, in the form that is common for it.
 func Encode(password []byte) string {
-	salt := make([]byte, saltLength)
-	_, _ = rand.Read(salt) // never fails
-	sum := argon2.IDKey(password, salt, hashTime, hashMemory, 1, hashLength)
+	h := newArgon(password)
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, hashMemory, hashTime, b64.EncodeToString(salt), b64.EncodeToString(sum))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, h.memory, h.time, b64.EncodeToString(h.salt), b64.EncodeToString(h.sum))
 }
 
 // argonHash is Argon2id.
@@ -53,6 +51,14 @@ type argonHash struct {
 	memory, time uint32
 	threads      uint8
 	salt, sum    []byte
+}
+
+// newArgon hashes a password with a new salt.
+func newArgon(password []byte) *argonHash {
+	h := &argonHash{memory: hashMemory, time: hashTime, threads: 1, salt: make([]byte, saltLength)}
+	_, _ = rand.Read(h.salt) // never fails
+	h.sum = argon2.IDKey(password, h.salt, h.time, h.memory, h.threads, hashLength)
+	return h
 }
 
 func (h *argonHash) fits(password []byte) bool {
@@ -79,10 +85,13 @@ func (h *sha512Hash) fits(password []byte) bool {
 	return subtle.ConstantTimeCompare(sum[:], h.sum) == 1
 }
 
-// parseHash reads a hash as it stands in a file of users.
+// parseHash reads what stands behind a name in a file of users: a hash, or a
+// password in the clear.
 func parseHash(text string) (hash, error) {
 	parts := strings.Split(text, "$")
 	switch {
+	case isPlain(text):
+		return newPlain(text), nil
 	case len(parts) == 6 && parts[0] == "" && parts[1] == "argon2id":
 		return parseArgon(parts[2:])
 	case len(parts) == 5 && parts[0] == "" && parts[1] == "7":
@@ -90,7 +99,7 @@ func parseHash(text string) (hash, error) {
 	case len(parts) == 4 && parts[0] == "" && parts[1] == "6":
 		return parseSHA512(parts[2:])
 	}
-	return nil, errors.New("no hash of a password behind the name; write the line with `fieldmq passwd`")
+	return nil, errors.New("no hash of a kind that is known behind the name; write the line with `fieldmq passwd`")
 }
 
 func parseArgon(parts []string) (hash, error) {

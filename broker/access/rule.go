@@ -31,11 +31,17 @@ type Rule struct {
 	// Publish are the topic filters that these clients may publish to, wills
 	// included. %u and %c as above.
 	Publish []mqtt.Filter `yaml:"publish"`
+	// Deny are the topic filters that these clients may neither publish to nor hear
+	// of, whatever subscribe and publish say. A subscription may be wider: what is
+	// denied does not come by it. It is refused if it takes nothing else, or is
+	// shared. %u and %c as above; where they cannot stand, all is denied from that
+	// level on.
+	Deny []mqtt.Filter `yaml:"deny"`
 }
 
 // Validate checks names and filters.
 func (r *Rule) Validate() error {
-	faults := []error{oneStar("client", r.Client), oneStar("cert", r.Cert), filters("subscribe", r.Subscribe), filters("publish", r.Publish)}
+	faults := []error{oneStar("client", r.Client), oneStar("cert", r.Cert), filters("subscribe", r.Subscribe), filters("publish", r.Publish), filters("deny", r.Deny)}
 	if r.User != nil {
 		faults = append(faults, oneStar("user", *r.User))
 	}

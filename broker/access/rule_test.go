@@ -13,6 +13,7 @@ func TestFaultsOfRules(t *testing.T) {
 		{"a filter that is none", `[{user: a, subscribe: ["a/#/b"]}]`, `a.yaml:1:24: access[0].subscribe[0]: "a/#/b" is no topic filter`},
 		{"a wildcard within a level", `[{user: a, publish: [ok, "a+"]}]`, `access[0].publish[1]: "a+" is no topic filter`},
 		{"a share", `[{user: a, subscribe: ["$share/g/a"]}]`, `without $share`},
+		{"a denied filter that is none", `[{user: a, deny: ["a#"]}]`, `access[0].deny[0]: "a#" is no topic filter`},
 		{"two stars", `[{client: "a*b*"}]`, `access[0].client: "a*b*" has more than one *`},
 		{"a rule that nobody gets to", `[{user: a}, {subscribe: ["#"]}, {user: b}]`, `access[2]: no client gets here`},
 		{"a key that is none", `[{users: a}]`, `did you mean "user"?`},
@@ -31,7 +32,8 @@ func TestFaultsOfRules(t *testing.T) {
 }
 
 // FuzzWithin checks that what lies within a filter is taken by it: whatever
-// topic the inner filter takes, the outer takes.
+// topic the inner filter takes, the outer takes. Filters that take the same topic
+// meet.
 func FuzzWithin(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"a/#", "a", "a"}, {"a/#", "a/+/b", "a/x/b"}, {"#", "$SYS/a", "$SYS/a"}, {"+/+", "+/#", "a/b/c"}, {"+", "$a", "$a"},
@@ -46,6 +48,12 @@ func FuzzWithin(f *testing.F) {
 		}
 		if within(a, q) && q.Match(topic) && !a.Match(topic) {
 			t.Errorf("%q is within %q, which does not take %q", q, a, topic)
+		}
+		if a.Match(topic) && q.Match(topic) && (!meet(a, q) || !meet(q, a)) {
+			t.Errorf("%q and %q take %q, and do not meet", a, q, topic)
+		}
+		if a.Match(topic) != meet(a, mqtt.Filter(topic)) || a.Match(topic) != meet(mqtt.Filter(topic), a) {
+			t.Errorf("%q takes the topic %q: %v, and meets it: %v", a, topic, a.Match(topic), !a.Match(topic))
 		}
 		if a.Match(topic) != within(a, mqtt.Filter(topic)) {
 			t.Errorf("%q takes the topic %q: %v, as a filter %v", a, topic, a.Match(topic), !a.Match(topic))

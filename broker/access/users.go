@@ -14,6 +14,12 @@ const mostUsers = 8 << 20
 
 // Users are the users of a file, with the hashes of their passwords.
 type Users struct {
+	// Exposed says that everybody on the machine can read the file, and guess at
+	// the passwords behind the hashes.
+	Exposed bool
+	// Plain is how many passwords stand in the clear in the file.
+	Plain int
+
 	byName map[string]stored
 	nobody stored // for names that are not there
 }
@@ -25,8 +31,8 @@ type stored struct {
 }
 
 // Load reads a file of users: a line `name:hash` for each, as `fieldmq passwd`
-// and mosquitto_passwd write them; # begins a comment. It fails for a file that
-// everybody on the machine can read, and says each line that is wrong.
+// and mosquitto_passwd write them, or `name:password`; # begins a comment. It fails for a file that
+// everybody on the machine can write, and says each line that is wrong.
 func Load(file string) (*Users, error) {
 	info, err := os.Stat(file)
 	switch {
@@ -36,8 +42,8 @@ func Load(file string) (*Users, error) {
 		return nil, fmt.Errorf("read users: %w", err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("read users %s: not a regular file", file)
-	case info.Mode().Perm()&0o007 != 0:
-		return nil, fmt.Errorf("read users %s: open to everybody on this machine; chmod o-rwx it", file)
+	case info.Mode().Perm()&0o002 != 0:
+		return nil, fmt.Errorf("read users %s: everybody on this machine can write it; chmod o-rwx it", file)
 	case info.Size() > mostUsers:
 		return nil, fmt.Errorf("read users %s: larger than %d bytes", file, mostUsers)
 	}
@@ -45,7 +51,11 @@ func Load(file string) (*Users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	return Parse(file, string(text))
+	users, err := Parse(file, string(text))
+	if err == nil {
+		users.Exposed = info.Mode().Perm()&0o004 != 0
+	}
+	return users, err
 }
 
 // Parse is Load for a text in hand; file is its name in faults.
@@ -69,6 +79,9 @@ func Parse(file, text string) (*Users, error) {
 			continue
 		}
 		lines[name], u.byName[name] = number, s
+		if _, plain := s.hash.(plainHash); plain {
+			u.Plain++
+		}
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)

@@ -49,7 +49,8 @@ func TestFaultsOfUsersHaveTheirLines(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no colon", "# users\n\nann\n", "u:3: no colon"},
 		{"no name", ":$6$YWJj$YWJj", "u:1: a user needs a name"},
-		{"a password in the clear", "ann:secret", "u:1: no hash of a password"},
+		{"no password", "ann:", "u:1: no hash of a kind that is known"},
+		{"a hash of another kind", "ann:$2b$10$x", "u:1: no hash of a kind that is known"},
 		{"a user twice", good + "\n" + good, `u:2: "ann" stands here a second time; the first is on line 1`},
 		{"too dear a hash", "a:$argon2id$v=19$m=4194304,t=3,p=1$YWJjZGVmZ2g$" + strings.Repeat("YWFh", 8), "u:1: argon2id that costs more"},
 		{"another argon2", "a:$argon2i$v=19$m=4096,t=3,p=1$YWJjZGVmZ2g$" + strings.Repeat("YWFh", 8), "u:1: no hash"},
@@ -70,18 +71,24 @@ func TestFaultsOfUsersHaveTheirLines(t *testing.T) {
 	}
 }
 
-func TestFileForEverybodyIsRefused(t *testing.T) {
+func TestFileThatEverybodyCanWriteIsRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "users")
 	if _, err := SetPassword(file, "ann", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(file); err != nil {
+	if users, err := Load(file); err != nil || users.Exposed {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(file, 0o604); err != nil {
+	if err := os.Chmod(file, 0o644); err != nil { // as mosquitto's tools may leave it
 		t.Fatal(err)
 	}
-	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "open to everybody") {
+	if users, err := Load(file); err != nil || !users.Exposed {
+		t.Errorf("got %v, %v, want users and a word about the file", users, err)
+	}
+	if err := os.Chmod(file, 0o602); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "can write it") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Load(file + "x"); err == nil || !strings.Contains(err.Error(), "fieldmq passwd --file") {
@@ -135,6 +142,36 @@ func TestFileIsEditedInPlace(t *testing.T) {
 	}
 	if err := Delete(file, "bob"); err == nil {
 		t.Error("a user is deleted twice")
+	}
+}
+
+func TestPasswordsInTheClearAreReadAndHashed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	hashed := "bob:" + Encode([]byte("b"))
+	if err := os.WriteFile(file, []byte("# ann:old\nann: secret:with colon \n"+hashed+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	known := func(plain int) {
+		t.Helper()
+		u, err := Load(file)
+		if err != nil || u.Plain != plain {
+			t.Fatalf("%v, or not %d in the clear", err, plain)
+		}
+		ann := u.byName["ann"].hash
+		if !ann.fits([]byte("secret:with colon")) || ann.fits([]byte("secret")) || ann.fits(nil) || !u.byName["bob"].hash.fits([]byte("b")) {
+			t.Error("passwords do not fit")
+		}
+	}
+	known(1)
+	for i, want := range []int{1, 0} {
+		if n, err := HashPlain(file); n != want || err != nil {
+			t.Errorf("attempt %d: hashed %d, %v", i, n, err)
+		}
+		known(0)
+	}
+	text, err := os.ReadFile(file)
+	if lines := strings.Split(string(text), "\n"); err != nil || strings.Contains(string(text), "secret") || lines[0] != "# ann:old" || lines[2] != hashed {
+		t.Errorf("%v: the file is\n%s", err, text)
 	}
 }
 

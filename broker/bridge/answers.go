@@ -14,6 +14,7 @@ func (q *queue) land(f *flight) {
 	delete(q.ids, f.id)
 	if i := slices.Index(q.flights, f); i >= 0 {
 		q.flights = slices.Delete(q.flights, i, i+1)
+		q.aloft -= f.payload()
 	}
 	q.resend = slices.DeleteFunc(q.resend, func(r *flight) bool { return r == f })
 }
@@ -48,18 +49,31 @@ func (q *queue) acknowledge(id uint16, r packet.Reason, now time.Time) (refused 
 	e := f.entry
 	switch {
 	case !r.Failed(), r == packet.IDNotFound: // PUBCOMP for what it has finished [MQTT-4.3.3]
-		q.deliver(e)
+		for _, e := range f.entries() {
+			q.deliver(e)
+		}
 		return ""
 	case q.putOff(e, r):
+		q.tryAgain(f)
+		q.patience = now.Add(min(time.Second<<min(e.tries-1, 6), time.Minute))
+		return ""
+	case len(f.more) > 0: // which of them it will not have shows when each goes by itself
+		q.tryAgain(f)
+		return ""
+	}
+	refused = e.message.Topic
+	q.drop(e, r.String())
+	return refused
+}
+
+// tryAgain puts what a flight carried among what the server has put off, in order.
+func (q *queue) tryAgain(f *flight) {
+	for _, e := range f.entries() {
 		e.tries++
-		q.held = now.Add(min(time.Second<<min(e.tries-1, 6), time.Minute))
 		e.lane = express
 		i, _ := slices.BinarySearchFunc(q.again, e, func(a, b *entry) int { return cmp.Compare(a.number, b.number) })
 		q.again = slices.Insert(q.again, i, e)
-		return ""
 	}
-	q.drop(e, r.String())
-	return e.message.Topic
 }
 
 // mostTries is how often a message is tried for which the server gives no

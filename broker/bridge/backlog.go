@@ -2,93 +2,82 @@ package bridge
 
 import (
 	"slices"
-	"time"
 
-	"fieldmq/broker/mqtt"
+	"fieldmq/broker"
 )
 
-// entry is a message on its way upstream, with the topic that it has there.
-type entry struct {
-	message mqtt.Message
-	came    time.Time
-	expires time.Time // zero: never
-	first   bool      // goes ahead of other states: who is online
-	number  uint64    // its place in the backlog
-
-	lane    lane
-	past    bool // went as history once
-	settled bool // delivered or dropped, and counted
-	tries   int  // how often the server put it off
-	strikes int  // how often the server cut the connection over it
-}
-
-func (e *entry) expired(now time.Time) bool { return !e.expires.IsZero() && !now.Before(e.expires) }
-
-// lane says where a message waits.
-type lane byte
-
-const (
-	history lane = iota // in the backlog, behind the cursor or before it
-	express             // in the queue for what is current
-	flying              // sent, and not acknowledged
-)
-
-// size is what the entry counts in the backlog, in bytes.
-func (e *entry) size() int64 {
-	const overhead = 200
-	m := &e.message
-	n := overhead + len(m.Topic) + len(m.Payload) + len(m.ContentType) + len(m.ResponseTopic) + len(m.CorrelationData)
-	for _, p := range m.UserProperties {
-		n += len(p.Name) + len(p.Value)
-	}
-	return int64(n)
-}
-
-// backlog keeps what is not settled, in the order it came. The queue guards it.
+// backlog keeps what is not settled, in the order it came: by number. The queue
+// guards it.
 type backlog interface {
-	// add puts an entry behind all others and numbers it.
-	add(*entry)
-	// after is the first entry behind a number, nil if there is none.
-	after(number uint64) *entry
-	// remove takes an entry out.
-	remove(*entry)
-	// len is how many entries there are.
-	len() int
-	// size is what they count together, in bytes.
-	size() int64
+	// add keeps a message that has a number.
+	add(item)
+	// read calls each for the messages behind a number, in order, until it returns
+	// false, but for those that skip names. One that cannot be read comes with an
+	// error. The newest may be missing for a moment.
+	read(after uint64, skip func(uint64) bool, each func(item, error) bool)
+	// settle takes a message out, for an account: it is delivered, or dropped for a
+	// reason.
+	settle(number uint64, account, reason string)
+	// count counts messages that were never kept.
+	count(account, reason string, n uint64)
 }
+
+// one reads the message of a number; ok is false if it cannot be read now.
+func one(b backlog, number uint64) (found item, err error, ok bool) {
+	b.read(number-1, nil, func(i item, failed error) bool {
+		if i.number == number {
+			found, err, ok = i, failed, true
+		}
+		return false
+	})
+	return found, err, ok
+}
+
+// durable is a backlog in the store of the broker.
+type durable struct{ feed *broker.Feed }
+
+var _ backlog = durable{}
+
+func (durable) add(item) {} // the broker has done so
+
+func (d durable) read(after uint64, skip func(uint64) bool, each func(item, error) bool) {
+	d.feed.Read(after, skip, func(w broker.Waiting, err error) bool {
+		return each(item{number: w.Number, message: w.Message, came: w.Came, expires: w.Expires}, err)
+	})
+}
+
+func (d durable) settle(number uint64, account, reason string) {
+	d.feed.Count(number, account, reason, 1)
+}
+
+func (d durable) count(account, reason string, n uint64) { d.feed.Count(0, account, reason, n) }
 
 // memory is a backlog that a restart loses.
 type memory struct {
 	slots []slot // by number; the first one is taken
-	last  uint64 // number given
 	taken int
-	bytes int64
 }
 
-// slot is the place of an entry; nil: it is gone.
+// slot is the place of a message; nil: it is gone.
 type slot struct {
 	number uint64
-	entry  *entry
+	item   *item
 }
 
 var _ backlog = (*memory)(nil)
 
-func (m *memory) add(e *entry) {
-	m.last++
-	e.number = m.last
-	m.slots = append(m.slots, slot{e.number, e})
+func (m *memory) add(i item) {
+	m.slots = append(m.slots, slot{i.number, &i})
 	m.taken++
-	m.bytes += e.size()
 }
 
-func (m *memory) after(number uint64) *entry {
-	for i := m.find(number + 1); i < len(m.slots); i++ {
-		if e := m.slots[i].entry; e != nil {
-			return e
+func (m *memory) read(after uint64, skip func(uint64) bool, each func(item, error) bool) {
+	for i := m.find(after + 1); i < len(m.slots); i++ {
+		s := m.slots[i]
+		if s.item != nil && (skip == nil || !skip(s.number)) && !each(*s.item, nil) {
+			return
 		}
 	}
-	return nil
 }
 
 // find is the first slot with a number of at least this.
@@ -105,22 +94,19 @@ func (m *memory) find(number uint64) int {
 	return i
 }
 
-func (m *memory) remove(e *entry) {
-	i := m.find(e.number)
-	if i == len(m.slots) || m.slots[i].entry != e {
+func (m *memory) settle(number uint64, _, _ string) {
+	i := m.find(number)
+	if i == len(m.slots) || m.slots[i].number != number || m.slots[i].item == nil {
 		return
 	}
-	m.slots[i].entry = nil
+	m.slots[i].item = nil
 	m.taken--
-	m.bytes -= e.size()
-	for len(m.slots) > 0 && m.slots[0].entry == nil {
+	for len(m.slots) > 0 && m.slots[0].item == nil {
 		m.slots = m.slots[1:]
 	}
 	if len(m.slots) > 2*m.taken+64 { // so a gap costs nothing for long
-		m.slots = slices.DeleteFunc(m.slots, func(s slot) bool { return s.entry == nil })
+		m.slots = slices.DeleteFunc(m.slots, func(s slot) bool { return s.item == nil })
 	}
 }
 
-func (m *memory) len() int { return m.taken }
-
-func (m *memory) size() int64 { return m.bytes }
+func (*memory) count(string, string, uint64) {}

@@ -1,14 +1,14 @@
 // Package bridge connects a broker to another one upstream, usually in a cloud:
 // what the rules say goes out and comes in, over links that fail for days.
 //
-// The way out: a reader subscribes to the broker here like any client and puts
-// what it gets into the queue. The queue decides what goes first. One sender
-// writes to the connection, with as many messages under way as the server
-// takes; acknowledgements settle them. What is not acknowledged when a
-// connection ends is sent again on the next one.
+// The way out: a feed of the broker here stores what the rules take, before it is
+// acknowledged to whoever published it, and hands it to the queue. The queue decides
+// what goes first. One sender writes to the connection, with as many messages under
+// way as the server takes; acknowledgements settle them in the store. What is not
+// acknowledged when a connection, or the process, ends is sent again on the next one.
 //
-// What waits is kept in memory: it survives any outage of the uplink as far as
-// its bounds reach, and nothing of a restart of the gateway.
+// Where the broker has no store, what waits is kept in memory: it survives any outage
+// of the uplink as far as its bounds reach, and nothing of a restart of the gateway.
 package bridge
 
 import (
@@ -16,12 +16,12 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"fieldmq/broker"
 	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
 )
@@ -30,9 +30,22 @@ import (
 type Broker interface {
 	// Publish publishes messages.
 	Publish(context.Context, ...mqtt.Message) error
+	// Feed hands over what the filters take as it is published, and keeps it if it
+	// has a store.
+	Feed(name string, sink broker.Sink, filters ...mqtt.Filter) (*broker.Feed, error)
 	// Subscribe hands over what the filters take, retained messages first, until
 	// ctx ends or the loop is left.
 	Subscribe(context.Context, ...mqtt.Filter) iter.Seq[mqtt.Message]
+	// Retained are the retained messages that a filter takes.
+	Retained(mqtt.Filter) []mqtt.Message
+}
+
+// Keeper keeps small values over restarts, if it can.
+type Keeper interface {
+	// Put keeps a value.
+	Put(key string, value []byte) error
+	// Get is the value, nil if there is none.
+	Get(key string) []byte
 }
 
 // Identity says in whose name a bridge speaks.
@@ -49,15 +62,23 @@ type Bridge struct {
 	config   Config
 	identity Identity
 	broker   Broker
+	keeper   Keeper
 	log      *slog.Logger
 	out, in  []rule
 	status   string // topic of the gateway's status there; empty: no rule takes it
 	queue    *queue
+	format   format // nil: messages go as they are
 	replies  *replies
 	protocol *protocol
 	session  atomic.Int64 // number of the connection, rises
 	pause    pause
-	readAll  chan struct{} // closed when read has ended
+	pacer    *pacer
+	presence *presence
+	opened   sync.Once
+	fault    error // of opening
+	feed     *broker.Feed
+	own      bool // the message that was judged is of this process
+	unkept   bool // what was last to be kept of gaps; the keeper of the house has it
 
 	mu        sync.Mutex
 	stopping  bool
@@ -65,66 +86,151 @@ type Bridge struct {
 	since     time.Time
 	trouble   string // why there is no connection
 	received  int64
-	refused   map[string]int64 // of what came, by reason
-	told      map[string]bool  // refusals that were logged
+	refused   map[string]uint64 // of what came, by reason
+	told      map[string]bool   // refusals that were logged
 }
 
 // Stats are the figures of a bridge. Produced = Delivered + Queued + all that
-// is Dropped.
+// is Dropped, over restarts where the broker has a store.
 type Stats struct {
 	Connected bool
-	Since     time.Time        // when that began; zero: never was
-	Trouble   string           // why there is no connection, for people
-	Produced  int64            // messages that the rules took
-	Delivered int64            // acknowledged by the upstream, or written with QoS 0
-	Queued    int64            // wait, or are under way
-	Bytes     int64            // what these count in the backlog
-	Dropped   map[string]int64 // by reason
-	Received  int64            // messages that came from upstream and were published
-	Refused   map[string]int64 // messages that came and were not, by reason
+	Since     time.Time         // when that began; zero: never was
+	Trouble   string            // why there is no connection, for people
+	Session   int64             // number of the last connection, that its status bears upstream
+	Account                     // all messages that the rules took
+	Bytes     int64             // what those that are queued count in the backlog
+	Room      int64             // bytes that may
+	Oldest    time.Time         // when the first of them came; zero: none waits
+	Received  int64             // messages that came from upstream and were published
+	Refused   map[string]uint64 // messages that came and were not, by reason
 }
 
 // New makes a bridge and starts nothing. The config is valid.
-func New(config Config, identity Identity, broker Broker, log *slog.Logger) *Bridge {
+func New(config Config, identity Identity, broker Broker, keeper Keeper, log *slog.Logger) *Bridge {
 	b := &Bridge{
 		config:   config,
 		identity: identity,
 		broker:   broker,
+		keeper:   keeper,
 		log:      log,
 		queue:    newQueue(config.Backlog, config.Drain),
 		replies:  newReplies(identity.Upstream),
-		readAll:  make(chan struct{}),
-		refused:  map[string]int64{},
+		pause:    pause{least: config.Limits.ConnectEvery.D()},
+		pacer:    newPacer(&config.Limits),
+		refused:  map[string]uint64{},
 		told:     map[string]bool{},
 	}
-	for _, o := range config.Out {
-		b.out = append(b.out, rule{o.Topic, o.To, o.QoS})
-	}
+	b.out = config.outRules()
 	for _, i := range config.In {
 		b.in = append(b.in, rule{i.Topic, i.To, i.QoS})
 	}
+	b.queue.translate = b.outgoing
 	b.status, _ = carry(b.out, identity.Online.Topic)
-	b.protocol = &protocol{queue: b.queue, refused: b.warnRefused}
+	b.speak()
+	b.presence = newPresence(b)
+	b.queue.batching = newBatching(b)
+	b.protocol = &protocol{queue: b.queue, refused: b.warnRefused, recall: b.recall, limits: &b.config.Limits}
 	return b
 }
 
-// Run carries messages until ctx ends. Then what is current still goes out, and
-// that the gateway is offline, for a few seconds at most.
-func (b *Bridge) Run(ctx context.Context) error {
-	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	group, reading := errgroup.WithContext(reading)
-	group.Go(func() error { return b.read(reading) })
-	group.Go(func() error {
-		defer stop()
-		b.stayConnected(ctx)
-		return nil
+// Feeds begins the names that bridges have in the broker here.
+const Feeds = ownRoot
+
+// Feed is the name of the bridge to an upstream.
+func Feed(upstream string) string { return own(upstream) + "out" }
+
+// Open takes up what waits, and takes messages in from then on. Run does so if
+// nobody has. It is not called twice for one bridge while another of its name runs.
+func (b *Bridge) Open() error {
+	b.opened.Do(func() {
+		filters := []mqtt.Filter{mqtt.Filter(own(b.identity.Upstream) + "#")}
+		for i := range b.out {
+			if !slices.Contains(filters, b.out[i].from) {
+				filters = append(filters, b.out[i].from)
+			}
+		}
+		_, b.fault = b.broker.Feed(Feed(b.identity.Upstream), sink{b}, filters...)
 	})
-	err := group.Wait()
-	if s := b.Stats(); s.Queued > 0 {
+	return b.fault
+}
+
+// Run carries messages until ctx ends. Then what is current still goes out, and
+// that the gateway is offline, for a few seconds at most. What comes later waits for
+// the next run.
+func (b *Bridge) Run(ctx context.Context) error {
+	if err := b.Open(); err != nil {
+		return err
+	}
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var house sync.WaitGroup
+	house.Go(func() { b.keepHouse(keeping) })
+	if b.config.Format == formatSparkplug {
+		b.runEdge(ctx)
+	} else {
+		b.runPlain(ctx)
+	}
+	stop()
+	house.Wait()
+	if s := b.Stats(); s.Queued > 0 && !b.feed.Durable() {
 		b.log.Error("backlog lost: it is kept in memory only", "messages", s.Queued)
 	}
-	return err
+	return nil
+}
+
+// runPlain keeps a connection, and those of devices, until ctx ends.
+func (b *Bridge) runPlain(ctx context.Context) {
+	var present sync.WaitGroup
+	present.Go(func() { b.presence.run(ctx) })
+	b.stayConnected(ctx)
+	present.Wait()
+}
+
+// houseEvery is how often what is not urgent is done.
+const houseEvery = 5 * time.Second
+
+// keepHouse counts what was left for later, and drops what is too old.
+func (b *Bridge) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(houseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			b.keepCounts()
+			return
+		case now := <-tick.C:
+			b.keepCounts()
+			b.queue.forgetOld(now)
+		}
+	}
+}
+
+func (b *Bridge) keepCounts() {
+	b.queue.countLater()
+	kept := b.queue.keepGaps()
+	if kept == nil {
+		return
+	}
+	err := b.keeper.Put(own(b.identity.Upstream)+"gaps", kept)
+	if err != nil && !b.unkept {
+		b.log.Warn("what the upstream is to be told of lost messages is not kept", "error", err)
+	}
+	b.unkept = err != nil
+}
+
+// recall tells the server all states again.
+func (b *Bridge) recall() {
+	b.queue.recall(func(yield func(*entry) bool) {
+		for m := range b.feed.Retained() {
+			now := time.Now()
+			i := item{message: m, came: now}
+			if m.Expiry > 0 {
+				i.expires = now.Add(m.Expiry)
+			}
+			if e := b.outgoing(i); e.unwanted == "" && !yield(e) {
+				return
+			}
+		}
+	})
 }
 
 // stayConnected connects again and again until ctx ends.
@@ -165,6 +271,12 @@ func (b *Bridge) here(present bool) {
 	b.log.Info("upstream is connected", "url", b.config.URL, "session_present", present)
 }
 
+func (b *Bridge) isConnected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connected
+}
+
 // mostTold bounds the refusals that are logged on one connection.
 const mostTold = 100
 
@@ -182,19 +294,52 @@ func (b *Bridge) warnRefused(topic string, r packet.Reason) {
 
 // Stats are the figures now.
 func (b *Bridge) Stats() Stats {
+	b.queue.mu.Lock()
 	s := b.queue.stats()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s.Connected, s.Since, s.Trouble = b.connected, b.since, b.trouble
-	s.Received, s.Refused = b.received, maps.Clone(b.refused)
+	b.queue.mu.Unlock()
+	b.complete(&s)
 	return s
 }
 
+// Audit are the figures now, and those of each device of the same instant, which add
+// up to them; "" is what is of none.
+func (b *Bridge) Audit() (s Stats, accounts map[string]Account) {
+	b.queue.mu.Lock()
+	s, accounts = b.queue.stats(), b.queue.balance()
+	b.queue.mu.Unlock()
+	b.complete(&s)
+	return s, accounts
+}
+
+// complete adds to the figures of the queue those of the connection.
+func (b *Bridge) complete(s *Stats) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.Connected, s.Since, s.Trouble, s.Session = b.connected, b.since, b.trouble, b.session.Load()
+	s.Received, s.Refused = b.received, maps.Clone(b.refused)
+}
+
+// stats are the figures of the queue. Its lock is held.
 func (q *queue) stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return Stats{
-		Produced: q.produced, Delivered: q.delivered, Dropped: maps.Clone(q.dropped),
-		Queued: int64(q.backlog.len()), Bytes: q.backlog.size(),
+	all := q.sum
+	for _, a := range q.accounts {
+		all.queued += a.queued
 	}
+	s := Stats{Account: all.figures(), Bytes: q.bytes, Room: int64(q.limits.Max)}
+	if q.waiting > 0 {
+		q.backlog.read(0, nil, func(i item, err error) bool {
+			if err == nil {
+				s.Oldest = i.came
+			}
+			return err != nil
+		})
+	}
+	return s
+}
+
+// Accounts are the figures of each device; "" is what is of none.
+func (b *Bridge) Accounts() map[string]Account {
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	return b.queue.balance()
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"crypto/tls"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -196,6 +197,40 @@ func TestPoisonIsSetAsideAndTheRestGoesOn(t *testing.T) {
 			if st := s.settled(); st.Dropped[c.reason] != 1 {
 				t.Errorf("dropped %v, want one %q", st.Dropped, c.reason)
 			}
+		})
+	}
+}
+
+// Whoever closes a connection with something unread in it resets it.
+func TestGuiltIsFoundHoweverTheServerHangsUp(t *testing.T) {
+	a := newAuthority(t)
+	a.issue("server", time.Now().Add(time.Hour))
+	pair, err := tls.LoadX509KeyPair(a.file("server.crt"), a.file("server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := &tls.Config{Certificates: []tls.Certificate{pair}}
+	for _, c := range []struct {
+		name   string
+		resets bool
+		tls    *tls.Config
+	}{
+		{"closed", false, nil}, {"reset", true, nil}, {"closed in TLS", false, secure}, {"reset under TLS", true, secure},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cloud := startStrict(t, law{qos: 2, payload: 2000, resets: c.resets}, c.tls)
+			conf := config("mqtt://" + cloud.addr())
+			if c.tls != nil {
+				conf.URL, conf.CA = "mqtts://"+cloud.addr(), a.file("ca.crt")
+			}
+			s := startSite(t, conf)
+			s.connected()
+			s.say("device/a/event", string(make([]byte, 3000)), false)
+			until(t, "suspicion", func() bool {
+				s.queue.mu.Lock()
+				defer s.queue.mu.Unlock()
+				return s.queue.suspect != nil
+			})
 		})
 	}
 }

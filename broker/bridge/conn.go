@@ -35,8 +35,13 @@ type conn struct {
 	heard    atomic.Int64  // age at which a packet last came, in nanoseconds
 	spoke    atomic.Int64  // age at which one was last written, likewise
 	finished chan struct{} // closed when flush has ended
+	pongs    atomic.Int64  // PINGRESPs that came
+	answered chan struct{} // rings when one has come
 
 	writing sync.Mutex // for one packet
+
+	pinging sync.Mutex // while a PINGREQ is numbered and written
+	pings   int64      // PINGREQs that were written
 
 	mu         sync.Mutex
 	moved      sync.Cond // there is more or less to write, or it is over
@@ -53,7 +58,7 @@ var (
 
 // newConn wraps a connection; flush must run until it is closed.
 func newConn(c net.Conn) *conn {
-	wrapped := &conn{Conn: c, reader: bufio.NewReaderSize(c, 16<<10), began: time.Now(), finished: make(chan struct{})}
+	wrapped := &conn{Conn: c, reader: bufio.NewReaderSize(c, 16<<10), began: time.Now(), finished: make(chan struct{}), answered: make(chan struct{}, 1)}
 	wrapped.moved.L = &wrapped.mu
 	return wrapped
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -37,27 +35,36 @@ func (c *Config) dial(ctx context.Context) (net.Conn, error) {
 			return nil, err
 		}
 	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), c.port(u.Scheme))
+	}
 	if u.Scheme == "ws" || u.Scheme == "wss" {
-		return dialWebSocket(ctx, u, config)
+		return c.dialWebSocket(ctx, u, config)
 	}
-	port := u.Port()
-	if port == "" {
-		port = schemes[u.Scheme]
+	conn, err := c.reach(ctx, u.Host)
+	if err != nil || !secure {
+		return conn, err
 	}
-	address := net.JoinHostPort(u.Hostname(), port)
-	if !secure {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	return shakeHands(ctx, conn, config)
+}
+
+// shakeHands begins TLS.
+func shakeHands(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
+	client := tls.Client(conn, config)
+	err := client.HandshakeContext(ctx)
+	if err == nil {
+		return client, nil
 	}
-	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+	conn.Close()
+	if hungUp(err) {
 		err = fmt.Errorf("%w: %w", errNoTLS, err)
 	}
-	return conn, err
+	return nil, err
 }
 
 // tls is what the server must show, and what it is shown.
 func (c *Config) tls(host string) (*tls.Config, error) {
-	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: c.ALPN}
+	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: c.alpn()}
 	if c.CA != "" {
 		text, err := os.ReadFile(c.CA)
 		if err != nil {
@@ -80,17 +87,26 @@ func (c *Config) tls(host string) (*tls.Config, error) {
 
 // dialWebSocket opens a WebSocket that speaks MQTT in binary messages.
 // [MQTT-6.0.0-1] [MQTT-6.0.0-3]
-func dialWebSocket(ctx context.Context, u *url.URL, config *tls.Config) (net.Conn, error) {
+func (c *Config) dialWebSocket(ctx context.Context, u *url.URL, config *tls.Config) (net.Conn, error) {
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/mqtt"
 	}
-	transport := &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}
+	transport := &http.Transport{
+		TLSClientConfig: config,
+		DialContext:     func(ctx context.Context, _, address string) (net.Conn, error) { return c.reach(ctx, address) },
+	}
 	defer transport.CloseIdleConnections() // of a handshake that failed
-	socket, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+	socket, answer, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
 		HTTPClient:   &http.Client{Transport: transport},
 		Subprotocols: []string{"mqtt"},
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+	case answer != nil:
+		return nil, fmt.Errorf("%w: %w", notUpgraded(answer.Status), err)
+	case hungUp(err), strings.Contains(err.Error(), "malformed HTTP"):
+		return nil, fmt.Errorf("%w: %w", errNoWebSocket, err)
+	default:
 		return nil, err
 	}
 	socket.SetReadLimit(-1) // packets are bounded, a message may hold any number of them

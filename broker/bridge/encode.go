@@ -19,8 +19,9 @@ const (
 )
 
 // encode is the packet of a flight.
-func (f *flight) encode(now time.Time) *packets.Publish {
-	m := &f.entry.message
+func (f *flight) encode(now time.Time, as format) *packets.Publish {
+	there, _ := f.entry.translated(as) // what cannot be does not fly
+	m := &there
 	p := &packets.Publish{
 		Topic:      m.Topic,
 		Payload:    m.Payload,

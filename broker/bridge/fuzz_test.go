@@ -49,7 +49,10 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte{0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Fuzz(func(t *testing.T, said []byte) {
 		s := broker.New(broker.Defaults(), quiet)
-		b := New(config("mqtt://x"), Identity{Gateway: "box", Upstream: "cloud", Online: status("online"), Offline: status("offline")}, s, quiet)
+		b := New(config("mqtt://x"), Identity{Gateway: "box", Upstream: "cloud", Online: status("online"), Offline: status("offline")}, s, &pocket{}, quiet)
+		if err := b.Open(); err != nil {
+			t.Fatal(err)
+		}
 		b.queue.begin(anything, false)
 		b.queue.add(message("a", "x", false), false, time.Now())
 		b.queue.next(time.Now())
@@ -132,10 +135,10 @@ func TestPacketSizeIsNeverTooSmall(t *testing.T) {
 			UserProperties: []mqtt.UserProperty{{Name: "hop", Value: "x"}, {Name: "y", Value: "z"}}, Expiry: time.Second,
 		}
 		now := time.Now()
-		e := &entry{message: m, came: now, expires: now.Add(time.Second)}
+		e := &entry{item: item{message: m, came: now, expires: now.Add(time.Second)}}
 		for _, f := range []flight{{entry: e, qos: 2, id: 1}, {entry: e, qos: 1, id: 1, replay: true}} {
 			var b bytes.Buffer
-			if _, err := f.encode(now).WriteTo(&b); err != nil {
+			if _, err := f.encode(now, nil).WriteTo(&b); err != nil {
 				t.Fatal(err)
 			}
 			if got := packetSize(&m); got < int64(b.Len()) || got > int64(b.Len())+80 {

@@ -12,7 +12,7 @@ import (
 // offline, and disconnects.
 func (l *link) sayGoodbye() {
 	deadline := time.Now().Add(farewell)
-	l.finishReading(deadline)
+	l.stop()
 	l.queue.close()
 	l.untilIdle(deadline)
 	reason := packet.Success

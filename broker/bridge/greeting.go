@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
@@ -18,8 +19,7 @@ func (l *link) request() (*paho.Connect, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No store keeps the number: the clock makes it rise over restarts.
-	l.session.Store(max(l.session.Load()+1, time.Now().Unix()))
+	l.countSession()
 	expiry, maximum, largest := seconds(l.config.SessionExpiry.D()), uint16(receiveMaximum), uint32(mostPacket)
 	c := &paho.Connect{
 		ClientID:     l.config.ClientID,
@@ -33,17 +33,33 @@ func (l *link) request() (*paho.Connect, error) {
 			SessionExpiryInterval: &expiry, ReceiveMaximum: &maximum, MaximumPacketSize: &largest, RequestProblemInfo: true,
 		},
 	}
-	if l.status != "" {
+	if l.status != "" && l.config.Limits.Will {
 		l.addWill(c)
 	}
 	return c, nil
+}
+
+// countSession gives the connection a number above that of the one before. The
+// first of all is the time, so that it is above those of a gateway whose folder was
+// lost, too.
+func (l *link) countSession() {
+	key := own(l.identity.Upstream) + "session"
+	last, err := strconv.ParseInt(string(l.keeper.Get(key)), 10, 64)
+	if err != nil {
+		last = time.Now().Unix()
+	}
+	next := max(last, l.session.Load()) + 1
+	if err := l.keeper.Put(key, strconv.AppendInt(nil, next, 10)); err != nil {
+		l.log.Warn("the number of the connection is not kept, and may come again", "error", err)
+	}
+	l.session.Store(next)
 }
 
 // addWill makes the server say that the gateway is offline when it is gone.
 func (l *link) addWill(c *paho.Connect) {
 	will, number := l.word(l.identity.Offline), l.number()
 	delay := seconds(l.config.WillDelay.D())
-	c.WillMessage = &paho.WillMessage{Topic: will.Topic, Payload: will.Payload, QoS: byte(will.QoS), Retain: will.Retain}
+	c.WillMessage = &paho.WillMessage{Topic: will.Topic, Payload: will.Payload, QoS: byte(min(will.QoS, l.config.Limits.QoS)), Retain: will.Retain && l.config.Limits.Retain}
 	c.WillProperties = &paho.WillProperties{WillDelayInterval: &delay, ContentType: will.ContentType}
 	c.WillProperties.User.Add(number.Name, number.Value)
 }

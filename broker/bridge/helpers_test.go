@@ -179,12 +179,26 @@ func property(p *packets.Publish, name string) string {
 	return ""
 }
 
+// pocket is a Keeper.
+type pocket struct{ values sync.Map }
+
+func (p *pocket) Put(key string, value []byte) error {
+	p.values.Store(key, value)
+	return nil
+}
+
+func (p *pocket) Get(key string) []byte {
+	v, _ := p.values.Load(key)
+	value, _ := v.([]byte)
+	return value
+}
+
 // site is a broker with a bridge that runs.
 type site struct {
 	*Bridge
 	t      *testing.T
 	server *broker.Server
-	said   int64 // by say
+	said   uint64 // by say
 	stop   func()
 }
 
@@ -207,13 +221,18 @@ func status(word string) mqtt.Message {
 // startSite runs a bridge until the test ends or stop is called.
 func startSite(t *testing.T, c Config) *site {
 	t.Helper()
+	return startSiteWith(t, c, quiet)
+}
+
+func startSiteWith(t *testing.T, c Config, log *slog.Logger) *site {
+	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	s := &site{t: t, server: broker.New(broker.Defaults(), quiet)}
 	s.Bridge = New(c, Identity{
 		Gateway: "box", Upstream: "cloud", Online: status("online"), Offline: status("offline"), Statuses: "device/+/status",
-	}, s.server, quiet)
+	}, s.server, &pocket{}, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -287,6 +306,7 @@ type proxy struct {
 	mu      sync.Mutex
 	hole    bool // bytes vanish
 	shut    bool // connections are refused
+	dials   int
 	delay   time.Duration
 	links   map[net.Conn]struct{}
 	running sync.WaitGroup
@@ -342,6 +362,7 @@ func (p *proxy) serve(near net.Conn) {
 	defer far.Close()
 	p.mu.Lock()
 	shut := p.shut
+	p.dials++
 	p.links[near], p.links[far] = struct{}{}, struct{}{}
 	p.mu.Unlock()
 	if shut {

@@ -17,6 +17,8 @@ const (
 	refusedLoop     = "loop"
 	refusedTopic    = "no rule for the topic"
 	refusedBroker   = "broker"
+
+	nothing = "nothing" // was to be published
 )
 
 // receive takes a message from upstream in. It is acknowledged afterwards.
@@ -28,23 +30,27 @@ func (b *Bridge) receive(ctx context.Context, p *packets.Publish) {
 	reason := b.admit(ctx, p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if reason == "" {
+	switch reason {
+	case "":
 		b.received++
-		return
+	case nothing:
+	default:
+		b.refused[reason]++
 	}
-	b.refused[reason]++
 }
 
 // admit publishes a message here, or says why not.
 func (b *Bridge) admit(ctx context.Context, p *packets.Publish) (reason string) {
 	m, ok := decode(p)
-	here, by := carry(b.in, m.Topic)
+	here, known := b.meant(&m)
 	switch {
 	case !ok:
 		return refusedExpired
 	case m.Retain:
 		return refusedRetained // it was not asked for: see In
-	case by == nil, !mqtt.ValidTopic(here), strings.HasPrefix(here, "$"), strings.HasPrefix(here, ownRoot):
+	case known && here == "" && b.format != nil:
+		return nothing
+	case !known, !mqtt.ValidTopic(here), strings.HasPrefix(here, "$"), strings.HasPrefix(here, ownRoot):
 		return refusedTopic
 	case crossed(&m, b.identity.Gateway+"/"):
 		return refusedLoop
@@ -58,7 +64,23 @@ func (b *Bridge) admit(ctx context.Context, p *packets.Publish) (reason string) 
 		b.protocol.withhold()
 		return refusedBroker
 	}
+	if b.format != nil {
+		b.format.published(&m)
+	}
 	return ""
+}
+
+// meant is the topic here of a message from there, which is translated if there
+// is a format; ok is false for one that no rule takes.
+func (b *Bridge) meant(m *mqtt.Message) (here string, ok bool) {
+	here, by := carry(b.in, m.Topic)
+	if by == nil || b.format == nil {
+		return here, by != nil
+	}
+	retain := m.Retain
+	*m, ok = b.format.down(*m)
+	m.Retain = retain
+	return m.Topic, ok
 }
 
 // checkStatus says again that the gateway is online where someone else says

@@ -34,7 +34,7 @@ func TestWhatComesIsRefusedForAReason(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			conf := config("mqtt://x")
 			conf.In = append(conf.In, In{Topic: "all/#", To: "#"})
-			b := New(conf, Identity{Gateway: "box", Upstream: "cloud"}, broker.New(broker.Defaults(), quiet), quiet)
+			b := New(conf, Identity{Gateway: "box", Upstream: "cloud"}, broker.New(broker.Defaults(), quiet), &pocket{}, quiet)
 			b.receive(t.Context(), &c.in)
 			s := b.Stats()
 			if c.want == "" && (s.Received != 1 || len(s.Refused) != 0) || c.want != "" && s.Refused[c.want] != 1 {
@@ -46,7 +46,7 @@ func TestWhatComesIsRefusedForAReason(t *testing.T) {
 
 func TestSecondDeliveryOfQoS2IsNotTaken(t *testing.T) {
 	q := testQueue(100, "")
-	p := &protocol{queue: q}
+	p := &protocol{recall: func() {}, limits: new(noLimits()), queue: q}
 	if err := p.ConAckReceived(&discard{}, nil, &packets.Connack{Properties: &packets.Properties{}}); err != nil {
 		t.Fatal(err)
 	}

@@ -3,12 +3,16 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
 	"golang.org/x/sync/errgroup"
 
+	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
 )
 
@@ -31,6 +35,9 @@ type link struct {
 	conn    *conn
 	client  *paho.Client
 	aliases aliases
+
+	questions  []mqtt.Message // of the format, that the sender has still to ask
+	subscribed atomic.Bool    // answers come
 }
 
 // connect dials, and carries messages until the connection ends or ctx does.
@@ -68,19 +75,26 @@ func (l *link) run(ctx context.Context) error {
 	}
 	began := time.Now()
 	l.here(ack.SessionPresent)
+	if !ack.SessionPresent {
+		l.presence.forgotten()
+	}
 	if l.status != "" {
 		l.queue.assert(l.word(l.identity.Online))
 	}
 	l.aliases.limit = l.queue.allowed().aliases
 	err = l.carry(ctx)
 	<-l.client.Done()
-	if time.Since(began) > time.Minute || l.queue.progressed() {
+	lost := l.lost(err)
+	switch brief := time.Since(began) < time.Minute; {
+	case brief && hungUp(lost):
+		lost = fmt.Errorf("%w: %w", errHungUp, lost)
+	case !brief || l.queue.progressed():
 		l.pause.reset()
 	}
 	if topic := l.queue.end(l.guilt()); topic != "" {
 		l.log.Error("message given up: upstream disconnects over it", "topic", topic)
 	}
-	return l.lost(err)
+	return lost
 }
 
 // carry sends and subscribes until the connection is lost, or ctx ends and
@@ -90,7 +104,12 @@ func (l *link) carry(ctx context.Context) error {
 	defer stop()
 	group, working := errgroup.WithContext(working)
 	group.Go(func() error { return l.send(working) })
-	group.Go(func() error { return l.subscribe(working) })
+	group.Go(func() error {
+		err := l.subscribe(working)
+		l.subscribed.Store(err == nil)
+		l.queue.ring()
+		return err
+	})
 	group.Go(func() error {
 		select {
 		case <-working.Done():
@@ -132,8 +151,21 @@ func (l *link) guilt() int {
 		}
 		return 0
 	}
-	if errors.Is(l.conn.reason(), io.EOF) {
-		return guiltUnnamed
+	switch cause := l.conn.reason(); {
+	case !hungUp(cause):
+		return 0
+	case l.config.Limits.HangsUp && !wasReset(cause): // a network resets, too
+		return guiltNamed
 	}
-	return 0
+	return guiltUnnamed
+}
+
+// hungUp says whether the other side ended a connection, without a word.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || wasReset(err)
+}
+
+// wasReset says whether it did so without reading what had arrived.
+func wasReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -1,84 +1,62 @@
 package bridge
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"fieldmq/broker/mqtt"
 )
 
-// read puts what the broker here publishes into the queue, until ctx ends or
-// finish has told it to end.
-func (b *Bridge) read(ctx context.Context) error {
-	defer close(b.readAll)
-	filters := []mqtt.Filter{mqtt.Filter(own(b.identity.Upstream) + "#")}
-	for i := range b.out {
-		filters = append(filters, b.out[i].from)
+// Plain says whether messages are there what they are here.
+func (c *Config) Plain() bool { return c.Format == formatPlain }
+
+// Sends is what a message here goes to a plain upstream as, by the rules alone; ok
+// is false if it does not.
+func (c *Config) Sends(m mqtt.Message, gateway, upstream string) (sent mqtt.Message, ok bool) {
+	to, by := carry(c.outRules(), m.Topic)
+	if by == nil {
+		return m, false
 	}
-	for m := range b.broker.Subscribe(ctx, filters...) {
-		switch {
-		case m.Topic == b.end() && b.isStopping():
-			return nil
-		case strings.HasPrefix(m.Topic, b.replies.prefix):
-			b.answer(m)
-		case strings.HasPrefix(m.Topic, ownRoot):
-		case m.Topic == b.identity.Online.Topic:
-			// Whether the gateway is online the bridge says itself.
-		default:
-			b.export(m)
-		}
-	}
-	return nil
+	m.Topic, m.QoS = to, min(m.QoS, by.qos)
+	m.UserProperties = append(slices.Clip(m.UserProperties), mqtt.UserProperty{Name: propHop, Value: gateway + "/" + upstream})
+	return m, true
 }
 
-// end is the topic of the message after which there is nothing more to read.
-func (b *Bridge) end() string { return own(b.identity.Upstream) + "end" }
-
-// finishReading waits until all is read that was published until now.
-func (b *Bridge) finishReading(deadline time.Time) {
-	b.mu.Lock()
-	b.stopping = true
-	b.mu.Unlock()
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
-	if err := b.broker.Publish(ctx, mqtt.Message{Topic: b.end(), QoS: mqtt.AtLeastOnce}); err != nil {
-		return
+func (c *Config) outRules() []rule {
+	rules := make([]rule, len(c.Out))
+	for i, o := range c.Out {
+		rules[i] = rule{o.Topic, o.To, o.QoS}
 	}
-	select {
-	case <-b.readAll:
-	case <-ctx.Done():
-	}
+	return rules
 }
 
-func (b *Bridge) isStopping() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.stopping
+// outgoing is what a message here goes upstream as, or why it does not.
+func (b *Bridge) outgoing(i item) *entry {
+	there, by := carry(b.out, i.message.Topic)
+	switch {
+	case b.presence.speaksFor(i.message.Topic):
+		return &entry{item: i, bytes: i.size(), account: deviceOf(i.message.Topic), unwanted: droppedOwn}
+	case by == nil, strings.HasPrefix(i.message.Topic, ownRoot):
+		return &entry{item: i, bytes: i.size(), account: deviceOf(i.message.Topic), unwanted: droppedRule}
+	case i.message.Topic == b.identity.Online.Topic:
+		// Whether the gateway is online the bridge says itself.
+		return &entry{item: i, bytes: i.size(), account: deviceOf(i.message.Topic), unwanted: droppedOwn}
+	case crossed(&i.message, b.mark()):
+		return &entry{item: i, bytes: i.size(), account: deviceOf(i.message.Topic), unwanted: droppedLoop}
+	}
+	e := b.marked(i)
+	e.first = i.message.Retain && b.identity.Statuses.Match(i.message.Topic)
+	e.message.Topic, e.message.QoS = there, min(i.message.QoS, by.qos)
+	e.message.ResponseTopic = b.wayBack(i.message.ResponseTopic)
+	return e
 }
 
-// answer sends an answer to where the request from upstream wants it.
-func (b *Bridge) answer(m mqtt.Message) {
-	there, ok := b.replies.find(m.Topic)
-	if !ok {
-		return
-	}
-	m.Topic, m.Retain = there, false
-	b.send(m, false)
-}
-
-// export sends a message that a rule takes, unless it came from there.
-func (b *Bridge) export(m mqtt.Message) {
-	there, by := carry(b.out, m.Topic)
-	if by == nil || crossed(&m, b.mark()) {
-		return
-	}
-	first := m.Retain && b.identity.Statuses.Match(m.Topic)
-	m.Topic, m.QoS = there, min(m.QoS, by.qos)
-	m.ResponseTopic = b.wayBack(m.ResponseTopic)
-	b.send(m, first)
+// marked is a message that bears the mark of this bridge.
+func (b *Bridge) marked(i item) *entry {
+	e := &entry{item: i, bytes: i.size(), account: deviceOf(i.message.Topic)}
+	e.message.UserProperties = append(slices.Clip(e.message.UserProperties), mqtt.UserProperty{Name: propHop, Value: b.mark()})
+	return e
 }
 
 // wayBack is the topic upstream that comes in as the one that is named, so that
@@ -92,11 +70,17 @@ func (b *Bridge) wayBack(topic string) string {
 	return topic
 }
 
-func (b *Bridge) send(m mqtt.Message, first bool) {
-	m.UserProperties = append(slices.Clip(m.UserProperties), mqtt.UserProperty{Name: propHop, Value: b.mark()})
-	if b.queue.add(m, first, time.Now()) {
-		b.log.Error("backlog full, messages are dropped", "full", b.config.Backlog.Full)
-	}
+// stop says that the bridge is about to end.
+func (b *Bridge) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopping = true
+}
+
+func (b *Bridge) isStopping() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stopping
 }
 
 // mark is what messages bear that crossed this bridge.

@@ -15,6 +15,9 @@ import (
 // pinger finds links that are dead although nobody closed them. Whatever comes
 // is life; PINGREQ is sent after a silence of either side only, so that it does
 // not stand behind a backlog on a slow link and be missed there.
+//
+// PINGRESP tells one thing more: the server has read what was sent before PINGREQ. So
+// they are counted.
 type pinger struct{ conn *conn }
 
 var _ paho.Pinger = (*pinger)(nil)
@@ -52,7 +55,7 @@ func (p *pinger) Run(ctx context.Context, _ net.Conn, keepAlive uint16) error {
 			return err
 		case !open && now-min(heard, spoke) >= idle:
 			open, asked = true, now
-			if _, err := packets.NewControlPacket(packets.PINGREQ).WriteTo(p.conn); err != nil {
+			if _, err := p.conn.ping(); err != nil {
 				return err
 			}
 		}
@@ -66,7 +69,23 @@ func (*pinger) PacketSent() {}
 func (*pinger) PacketReceived() {}
 
 // PingResp implements paho.Pinger.
-func (*pinger) PingResp() {}
+func (p *pinger) PingResp() {
+	p.conn.pongs.Add(1)
+	select {
+	case p.conn.answered <- struct{}{}:
+	default:
+	}
+}
+
+// ping sends a PINGREQ. The server has read what was written before when as many
+// were answered as its number says.
+func (c *conn) ping() (number int64, err error) {
+	c.pinging.Lock()
+	defer c.pinging.Unlock()
+	c.pings++
+	_, err = packets.NewControlPacket(packets.PINGREQ).WriteTo(c)
+	return c.pings, err
+}
 
 // SetDebug implements paho.Pinger.
 func (*pinger) SetDebug(log.Logger) {}

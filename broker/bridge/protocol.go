@@ -21,6 +21,8 @@ import (
 type protocol struct {
 	queue   *queue
 	refused func(topic string, r packet.Reason)
+	limits  *Limits
+	recall  func() // what the server must be told again
 
 	mu       sync.Mutex
 	conn     io.Writer                               // nil: there is none
@@ -46,7 +48,12 @@ func (p *protocol) ConAckReceived(w io.Writer, _ *packets.Connect, ack *packets.
 	}
 	p.asked = map[uint16]chan<- packets.ControlPacket{}
 	p.mu.Unlock()
-	p.queue.begin(allowed(ack.Properties), ack.SessionPresent)
+	s := allowed(ack.Properties)
+	p.limits.bound(&s)
+	p.queue.begin(s, ack.SessionPresent)
+	if !ack.SessionPresent {
+		p.recall()
+	}
 	return nil
 }
 

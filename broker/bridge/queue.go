@@ -1,11 +1,14 @@
 package bridge
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"fieldmq/broker"
 	"fieldmq/broker/mqtt"
+	"fieldmq/configs"
 )
 
 // queue decides what goes upstream next, and keeps account of it.
@@ -16,34 +19,61 @@ import (
 // that it cannot set back what the server holds. A topic that is not retained
 // has no newest message, only an order; while some of it is history, what is
 // new on it joins the history.
+//
+// A million messages may wait in the backlog. The queue remembers none of them but
+// the numbers of the newest and what is on its way, and reads a page at a time.
 type queue struct {
-	limits BacklogConfig
-	drain  int           // messages of history a second, 0: any
-	bell   chan struct{} // rings when next may have more; one place: one ring is enough
+	limits    BacklogConfig
+	batching  *batching         // nil: each message goes by itself
+	format    format            // nil: messages go as they are
+	holds     func(string) bool // says of a topic that its history waits until revisit; nil: of none
+	drain     int               // messages of history a second, 0: any
+	translate func(item) *entry // to what goes upstream
+	bell      chan struct{}     // rings when next may have more; one place: one ring is enough
 
 	mu        sync.Mutex
 	backlog   backlog
-	states    map[string]*entry // the newest of each retained topic
-	streams   map[string]int    // history not sent yet, of topics not retained
+	durable   bool // the backlog outlives the process
+	shift     uint64
+	waiting   int   // in the backlog
+	bytes     int64 // that these count
+	states    map[string]state
+	streams   streams // history not sent yet, of topics not retained
+	offered   *entry  // by judge, to be taken
 	express   []*entry
 	crowd     int      // how many in express are too many
+	held      int64    // bytes of the messages in express
 	again     []*entry // that the server put off, in order
 	resend    []*flight
-	flights   []*flight // in the order sent
+	flights   []*flight         // in the order sent
+	aloft     int64             // bytes of these
+	busy      map[uint64]*entry // all with a number in express, again and flights
 	ids       map[uint16]*flight
 	lastID    uint16
-	cursor    uint64    // history up to this number was looked at
+	page      []item    // of history, read ahead
+	cursor    uint64    // it is read up to this number
+	back      int       // so many of them are held back
+	spared    uint64    // victims are looked for behind this number,
+	behind    []uint64  // and among these
 	paced     time.Time // when the next of the history may go
-	held      time.Time // until when the server wants to be left alone
+	patience  time.Time // until when the server wants to be left alone
 	suspect   *entry    // goes alone until it is settled
+	alone     uint64    // up to this number each message goes by itself
 	connected bool
 	progress  bool // something was acknowledged on this connection
 	closing   bool
-	overflown bool   // that is told
-	server    server // what the one that is connected allows
+	overflown bool      // that is told
+	squeezed  time.Time // when the oldest last gave way to want of room in the store
+	vain      int       // how often, without anything finding room
+	unstored  int       // how many found none
+	unflushed int       // so many are settled and not on their way to the disk
+	server    server
 
-	produced, delivered int64
-	dropped             map[string]int64
+	accounts map[string]*account
+	sum      account
+	gaps     gaps
+	highest  uint64           // number that was taken
+	later    map[cause]uint64 // counts that are not yet in the backlog
 }
 
 // server is what a CONNACK allows. [MQTT-3.2.2.3]
@@ -53,12 +83,15 @@ type server struct {
 	retain    bool
 	maxPacket int64
 	aliases   uint16 // topic alias maximum
+	limits    Limits
 }
 
-// flight is a message that is under way.
+// flight is a message that is under way, or several of the history in one.
 type flight struct {
 	entry    *entry
-	id       uint16 // 0 with QoS 0
+	more     []*entry // behind it
+	records  [][]byte // of all, if there are more
+	id       uint16   // 0 with QoS 0
 	qos      mqtt.QoS
 	retain   bool
 	replay   bool
@@ -76,18 +109,27 @@ const (
 	// fewExpress is how many messages may wait in express before what is no
 	// state any more becomes history.
 	fewExpress = 2000
+	// mostHeld is how many bytes of messages are held in express; others are read
+	// when they go.
+	mostHeld = 2 << 20
+	// mostPassed is how many messages that are not in the backlog may wait.
+	mostPassed = 1000
 )
 
 func newQueue(limits BacklogConfig, drain int) *queue {
+	limits.Max = limits.room(false)
 	return &queue{
-		limits:  limits,
-		drain:   drain,
-		bell:    make(chan struct{}, 1),
-		backlog: &memory{},
-		states:  map[string]*entry{},
-		streams: map[string]int{},
-		ids:     map[uint16]*flight{},
-		dropped: map[string]int64{},
+		limits:    limits,
+		drain:     drain,
+		translate: func(i item) *entry { return &entry{item: i, bytes: i.size()} },
+		bell:      make(chan struct{}, 1),
+		backlog:   &memory{},
+		shift:     rand.Uint64N(mostIDs),
+		states:    map[string]state{},
+		busy:      map[uint64]*entry{},
+		ids:       map[uint16]*flight{},
+		accounts:  map[string]*account{},
+		later:     map[cause]uint64{},
 	}
 }
 
@@ -106,53 +148,135 @@ const (
 	droppedLarge   = "packet too large"
 	droppedPoison  = "server disconnects"
 	droppedTopic   = "no topic"
+	droppedRule    = "no rule" // any more
+	droppedStore   = "store failed"
+	droppedDamaged = "store damaged"
+	droppedSpace   = "store full"
+	droppedOld     = "too old"
+	droppedOwn     = "said otherwise"
+	droppedLoop    = "loop"
 )
 
-// add takes in a new message. It says whether the backlog has begun to lose some.
-func (q *queue) add(m mqtt.Message, first bool, now time.Time) (overflows bool) {
-	e := &entry{message: m, came: now, first: first}
-	if m.Expiry > 0 {
-		e.expires = now.Add(m.Expiry)
-	}
+// judge says what is to become of a new message. One that is to be kept has its
+// room, and the next call is take.
+func (q *queue) judge(e *entry, now time.Time) (fate broker.Fate, overflows bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.produced++
+	q.offered = nil
 	switch {
-	case !mqtt.ValidTopic(m.Topic):
-		q.dropped[droppedTopic]++
-		return false
-	case m.QoS == mqtt.AtMostOnce && !m.Retain && !q.connected:
-		q.dropped[droppedOffline]++
-		return false
+	case !mqtt.ValidTopic(e.message.Topic):
+		q.lose(e, droppedTopic)
+		return broker.Skip, false
+	case e.message.QoS == mqtt.AtMostOnce && !e.message.Retain:
+		if !q.connected || len(q.express) >= q.crowd+mostPassed {
+			q.lose(e, droppedOffline)
+			return broker.Skip, false
+		}
+		e.account, q.offered = q.open(e.account), e
+		return broker.Pass, false
 	}
-	lost := q.dropped[droppedFull]
+	lost := q.sum.dropped[droppedFull]
+	e.account = q.open(e.account)
 	if !q.makeRoom(e) {
-		q.dropped[droppedFull]++
-		return q.overflow(lost)
+		q.lose(e, droppedFull)
+		return broker.Skip, q.overflow(lost)
 	}
-	q.backlog.add(e)
-	if m.Retain {
+	q.offered = e
+	return broker.Keep, q.overflow(lost)
+}
+
+// take takes in the message that was judged, as it is here: with its number, or
+// without one if it only passes, or cannot be stored.
+func (q *queue) take(here item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.offered
+	q.offered = nil
+	if e == nil {
+		return
+	}
+	e.number, e.expires, e.message.Payload = here.number, here.expires, here.message.Payload
+	if e.number == 0 {
+		q.pass(e)
+		return
+	}
+	q.backlog.add(here)
+	q.highest, q.vain, q.unstored = e.number, 0, 0
+	q.enter(e)
+	if e.message.Retain {
 		q.remember(e)
 	}
-	if !q.connected || !m.Retain && q.streams[m.Topic] > 0 {
+	if !q.connected || !e.message.Retain && q.streams.count(e.message.Topic) > 0 {
 		q.join(e)
 	} else {
-		e.lane = express
-		q.express = append(q.express, e)
+		q.expedite(e)
 		if len(q.express) > q.crowd {
-			q.arrange()
+			q.thin()
 		}
 	}
 	q.ring()
-	return q.overflow(lost)
+}
+
+// pass lets a message go ahead that is not in the backlog.
+func (q *queue) pass(e *entry) {
+	if len(q.express) >= q.crowd+mostPassed || e.message.QoS == mqtt.AtMostOnce && !q.connected {
+		q.lose(e, droppedOffline)
+		return
+	}
+	q.accountOf(e.account).queued++
+	if e.message.Retain {
+		q.remember(e)
+	}
+	e.lane = express
+	q.express = append(q.express, e)
+	q.ring()
+}
+
+// expedite lets a message of the backlog go ahead.
+func (q *queue) expedite(e *entry) {
+	e.lane = express
+	if q.held += int64(len(e.message.Payload)); q.held > mostHeld {
+		q.held -= int64(len(e.message.Payload))
+		e.lighten()
+	}
+	q.busy[e.number] = e
+	q.express = append(q.express, e)
+}
+
+// lighten lets go of the message: it is read again when it goes.
+func (e *entry) lighten() {
+	e.light = true
+	e.message = mqtt.Message{Topic: e.message.Topic, QoS: e.message.QoS, Retain: e.message.Retain}
+}
+
+// judgePassing is judge for a message that waits in memory, if it must.
+func (q *queue) judgePassing(e *entry) broker.Fate {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e.account, q.offered = q.open(e.account), e
+	return broker.Pass
+}
+
+// refuses says whether there is no room for a message, and none is to be made.
+func (q *queue) refuses(e *entry) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.full(e) && q.victim(e) == nil
+}
+
+// keepIn says where what waits is kept, before anything does.
+func (q *queue) keepIn(b backlog, room configs.Size) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.backlog, q.durable, q.shift, q.limits.Max = b, true, 0, room
 }
 
 // overflow says whether more than this many are lost, for the first time since
 // the backlog was last half empty.
-func (q *queue) overflow(lost int64) bool {
+func (q *queue) overflow(lost uint64) bool {
 	switch {
-	case q.dropped[droppedFull] == lost:
-		if q.backlog.len() < q.limits.Messages/2 && q.backlog.size() < int64(q.limits.Max)/2 {
+	case q.sum.dropped[droppedFull] == lost:
+		if q.waiting < q.limits.Messages/2 && q.bytes < int64(q.limits.Max)/2 {
 			q.overflown = false
 		}
 		return false
@@ -165,56 +289,97 @@ func (q *queue) overflow(lost int64) bool {
 
 // remember makes the entry the state of its topic.
 func (q *queue) remember(e *entry) {
-	if _, known := q.states[e.message.Topic]; known || len(q.states) < mostStates {
-		q.states[e.message.Topic] = e
+	topic := e.message.Topic
+	old, known := q.states[topic]
+	if !known && len(q.states) >= mostStates {
+		return
 	}
+	if old.waits && old.number != 0 && old.number <= q.spared {
+		q.behind = append(q.behind, old.number)
+	}
+	s := state{number: e.number, first: e.first, waits: !e.settled}
+	if e.number == 0 {
+		s.entry = e
+	}
+	q.states[topic] = s
 }
 
 // newest says whether the entry is the state of its topic.
-func (q *queue) newest(e *entry) bool { return q.states[e.message.Topic] == e }
+func (q *queue) newest(e *entry) bool {
+	s, known := q.states[e.message.Topic]
+	return known && s.number == e.number && (e.number != 0 || s.entry == e)
+}
 
 // join makes an entry history.
 func (q *queue) join(e *entry) {
 	e.lane = history
 	if !e.message.Retain {
-		q.streams[e.message.Topic]++
+		q.streams.add(e.message.Topic, 1)
 	}
 }
 
 // part is the opposite of join: the entry is sent, or gone.
 func (q *queue) part(e *entry) {
-	if e.lane != history || e.message.Retain {
-		return
-	}
-	if q.streams[e.message.Topic]--; q.streams[e.message.Topic] <= 0 {
-		delete(q.streams, e.message.Topic)
+	if e.lane == history && !e.message.Retain {
+		q.streams.add(e.message.Topic, -1)
 	}
 }
 
 // drop gives an entry up.
 func (q *queue) drop(e *entry, reason string) {
-	if !e.settled {
-		q.dropped[reason]++
-	}
 	if q.newest(e) {
 		delete(q.states, e.message.Topic)
 	}
-	q.settle(e)
+	q.settle(e, reason)
 }
 
-// settle takes an entry out of the backlog.
-func (q *queue) settle(e *entry) {
-	q.part(e)
+// deliver settles what the server has.
+func (q *queue) deliver(e *entry) {
+	if q.newest(e) {
+		topic := e.message.Topic
+		s := q.states[topic]
+		s.waits = false
+		q.states[topic] = s
+		if len(e.message.Payload) == 0 && !e.light { // it was removed there, too
+			delete(q.states, topic)
+		}
+	}
+	q.settle(e, "")
+}
+
+// settle takes an entry out of the backlog, delivered or for a reason dropped.
+func (q *queue) settle(e *entry, reason string) {
 	if q.suspect == e {
 		q.suspect = nil
 	}
-	if len(e.message.Payload) == 0 && q.newest(e) {
-		delete(q.states, e.message.Topic) // it was removed there, too
-	}
 	if !e.settled {
-		e.settled = true
-		q.backlog.remove(e)
+		q.part(e)
 	}
+	if e.lane == express && e.number != 0 && !e.light {
+		q.held -= int64(len(e.message.Payload))
+	}
+	e.lane = history
+	if e.gap != nil {
+		q.gaps.tell(e.gap)
+	}
+	if e.settled {
+		return
+	}
+	e.settled = true
+	q.accountOf(e.account).queued--
+	if e.number == 0 {
+		q.tally(e, reason)
+		return
+	}
+	delete(q.busy, e.number)
+	q.waiting--
+	q.bytes -= e.bytes
+	q.page = slices.DeleteFunc(q.page, func(i item) bool { return i.number == e.number })
+	q.accountOf(e.account).note(reason, 1)
+	q.sum.note(reason, 1)
+	q.miss(e.number, reason, e.came)
+	q.unflushed++
+	q.backlog.settle(e.number, e.account, reason)
 }
 
 // assert sends a state ahead of all others, which is not counted: it says what
@@ -222,7 +387,7 @@ func (q *queue) settle(e *entry) {
 func (q *queue) assert(m mqtt.Message) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	e := &entry{message: m, came: time.Now(), settled: true, lane: express, first: true}
+	e := &entry{item: item{message: m, came: time.Now()}, settled: true, lane: express, first: true}
 	q.remember(e)
 	q.express = slices.Insert(q.express, 0, e)
 	q.ring()
@@ -263,10 +428,9 @@ func (q *queue) idle() bool {
 	return len(q.express)+len(q.again)+len(q.flights) == 0
 }
 
-// deliver settles what the server has.
-func (q *queue) deliver(e *entry) {
-	if !e.settled {
-		q.delivered++
-	}
-	q.settle(e)
+// flushed notes that what was settled is safe from kill -9.
+func (q *queue) flushed() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unflushed = 0
 }

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,6 +166,8 @@ func TestTroubleIsExplained(t *testing.T) {
 			c.Close()
 		}
 	}()
+	page := httptest.NewServer(http.NotFoundHandler())
+	defer page.Close()
 	old := answering(t, []byte{0x20, 2, 0, 1}) // CONNACK of 3.1.1: unacceptable protocol version
 	trusted := func(c *Config) { c.CA, c.Cert, c.Key = a.file("ca.crt"), a.file("box.crt"), a.file("box.key") }
 	for _, c := range []struct {
@@ -173,11 +177,13 @@ func TestTroubleIsExplained(t *testing.T) {
 	}{
 		{"nobody listens", "mqtt://127.0.0.1:1", nil, "connection refused"},
 		{"no such host", "mqtt://nowhere.invalid", nil, `"nowhere.invalid"`},
-		{"a user is wanted", "mqtt://127.0.0.1:" + users.port, nil, "not authorized"},
+		{"a user is wanted", "mqtt://127.0.0.1:" + users.port, nil, "user name or password"},
 		{"the clock or the certificate is wrong", "mqtts://127.0.0.1:" + expired.port, trusted, "this machine's clock says"},
 		{"nobody vouches for the broker", "mqtts://127.0.0.1:" + good.port, nil, "name its authority with ca"},
 		{"a certificate is wanted", "mqtts://127.0.0.1:" + good.port, func(c *Config) { c.CA = a.file("ca.crt") }, "the broker wants a client certificate"},
 		{"the broker speaks no TLS", "mqtts://127.0.0.1:" + plain.port, nil, "TLS"},
+		{"the broker speaks no WebSocket", "ws://127.0.0.1:" + plain.port, nil, "speaks WebSocket"},
+		{"there is no WebSocket at the path", "ws" + strings.TrimPrefix(page.URL, "http") + "/elsewhere", nil, "HTTP 404 Not Found"},
 		{"the broker hangs up", "mqtt://" + mute.Addr().String(), nil, "in answer to CONNECT"},
 		{"the broker speaks 3.1.1 only", "mqtt://" + old, nil, "MQTT 5"},
 		{"a file is missing", "mqtts://127.0.0.1:" + good.port, func(c *Config) { c.CA = "/nonexistent" }, "/nonexistent"},
@@ -192,7 +198,20 @@ func TestTroubleIsExplained(t *testing.T) {
 			if got := s.Stats().Trouble; !strings.Contains(got, c.want) || strings.Contains(got, "\n") {
 				t.Errorf("got %q, want %q in one line", got, c.want)
 			}
+			s.stop()
+			if got := conf.Try(context.Background()).Reason; !strings.Contains(got, c.want) {
+				t.Errorf("a try shows %q, want %q", got, c.want)
+			}
 		})
+	}
+}
+
+func TestTryDoesNotBlameTheBrokerForAFileOfOurs(t *testing.T) {
+	plain := startCloud(t)
+	conf := config("mqtt://127.0.0.1:" + plain.port)
+	conf.Username, conf.Password = "box", secretFile(t, "/nonexistent")
+	if got := conf.Try(context.Background()); got.Reached || !strings.Contains(got.Reason, "/nonexistent") {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -34,7 +33,7 @@ var advice = map[packet.Reason]string{
 	packet.UnsupportedVersion: "the broker does not speak MQTT 5",
 	packet.ClientIDInvalid:    "the broker does not take this client_id",
 	packet.BadUserOrPassword:  "bad user name or password",
-	packet.NotAuthorized:      "not authorized: the broker knows the gateway and does not let it in, or not do this",
+	packet.NotAuthorized:      "not authorized: user name or password are wrong, or the broker does not let this client in, or not do this",
 	packet.Banned:             "the broker has banned the gateway",
 	packet.ServerUnavailable:  "the broker is not available now",
 	packet.ServerBusy:         "the broker is busy",
@@ -46,6 +45,8 @@ var advice = map[packet.Reason]string{
 	packet.ConnectionRate:     "the broker allows fewer connections in a time",
 	packet.QuotaExceeded:      "a quota of the broker is used up",
 	packet.TooLarge:           "a packet was too large for the broker",
+	packet.RetainUnsupported:  "the broker keeps no retained messages: set limits: {retain: false}",
+	packet.QoSUnsupported:     "the broker does not take that QoS: set limits: {qos: 1}",
 }
 
 // errNoTLS: the connection ended in the TLS handshake without a word.
@@ -53,6 +54,20 @@ var errNoTLS = errors.New("closed in the TLS handshake")
 
 // errHandshake: the connection ended before CONNACK.
 var errHandshake = errors.New("closed in answer to CONNECT")
+
+// errNoWebSocket: the connection ended in the handshake of the WebSocket, or what
+// came was not HTTP.
+var errNoWebSocket = errors.New("closed in the WebSocket handshake")
+
+// notUpgraded is the answer of a server that opens no WebSocket, such as "404 Not
+// Found".
+type notUpgraded string
+
+func (n notUpgraded) Error() string { return "HTTP " + string(n) }
+
+// errHungUp: the server let the gateway in, and soon closed the connection without a
+// word. Of two gateways with one client_id each has the other thrown out so, for ever.
+var errHungUp = errors.New("closed soon after CONNACK")
 
 // explain says in one line, for a person, why there is no connection.
 func explain(err error) string {
@@ -67,7 +82,13 @@ func explain(err error) string {
 		}
 		return text
 	}
+	if text := explainProxy(err); text != "" {
+		return text
+	}
 	if text := explainTLS(err); text != "" {
+		return text
+	}
+	if text := explainWebSocket(err); text != "" {
 		return text
 	}
 	var name *net.DNSError
@@ -83,13 +104,39 @@ func explain(err error) string {
 	case errors.Is(err, errSilent):
 		return "the link is dead: " + err.Error()
 	case errors.Is(err, errHandshake):
-		return "the broker closed the connection in answer to CONNECT: it may not speak MQTT 5, or this is not its port"
+		return "the broker closed the connection in answer to CONNECT: it may not speak MQTT 5, or want TLS, or this is not its port"
+	case errors.Is(err, errHungUp):
+		return "the broker or something between closed the connection soon after it was made; if that goes on, another client may use the same client_id"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return "no answer in time: a firewall, a wrong port, or the broker is down"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case hungUp(err):
 		return "the broker or something between closed the connection"
 	}
 	return err.Error()
+}
+
+// explainProxy is explain for the way to the proxy and through it, empty if there
+// is none or it is not at fault.
+func explainProxy(err error) string {
+	var failed *proxyError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	var refused refusedByProxy
+	var name *net.DNSError
+	switch cause := failed.err; {
+	case errors.As(cause, &refused):
+		return fmt.Sprintf("the proxy %s: %v", failed.host, refused)
+	case errors.Is(cause, errNoProxy):
+		return fmt.Sprintf("what listens at %s is no HTTP proxy", failed.host)
+	case errors.As(cause, &name):
+		return fmt.Sprintf("there is no host %q, which should be the proxy", name.Name)
+	case errors.Is(cause, syscall.ECONNREFUSED):
+		return fmt.Sprintf("no proxy listens at %s (connection refused)", failed.host)
+	case errors.Is(cause, context.DeadlineExceeded), errors.Is(cause, os.ErrDeadlineExceeded), errors.Is(cause, syscall.ETIMEDOUT):
+		return fmt.Sprintf("the proxy %s does not answer in time", failed.host)
+	}
+	return fmt.Sprintf("the proxy %s: %v", failed.host, failed.err)
 }
 
 // explainTLS is explain for the handshake, empty if it is not at fault.
@@ -102,8 +149,10 @@ func explainTLS(err error) string {
 	)
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		const minute = "2006-01-02 15:04"
+		// The clock without its time: the line stays the same while the trouble does.
 		return fmt.Sprintf("the broker's certificate is valid from %s to %s and this machine's clock says %s: one of them is wrong",
-			invalid.Cert.NotBefore.Format(time.DateOnly), invalid.Cert.NotAfter.Format(time.DateOnly), time.Now().Format(time.DateTime))
+			invalid.Cert.NotBefore.UTC().Format(minute), invalid.Cert.NotAfter.UTC().Format(minute), time.Now().UTC().Format(time.DateOnly))
 	case errors.As(err, &authority):
 		return "the broker's certificate is signed by nobody that we trust; name its authority with ca"
 	case errors.As(err, &hostname):
@@ -116,6 +165,19 @@ func explainTLS(err error) string {
 		return "the broker ends the TLS handshake: " + alert
 	case errors.Is(err, errNoTLS), strings.Contains(err.Error(), "does not look like a TLS handshake"):
 		return "the broker does not speak TLS on this port; write mqtt:// or ws://, or another port"
+	}
+	return ""
+}
+
+// explainWebSocket is explain for the handshake that makes a WebSocket, empty if it
+// is not at fault.
+func explainWebSocket(err error) string {
+	var answer notUpgraded
+	switch {
+	case errors.As(err, &answer):
+		return fmt.Sprintf("the server answers %v and opens no WebSocket: is the path in url right?", answer)
+	case errors.Is(err, errNoWebSocket):
+		return "nothing speaks WebSocket on this port; write mqtt:// or mqtts://, or another port"
 	}
 	return ""
 }

@@ -1,26 +1,27 @@
 package store
 
 // ages counts messages that wait, by how long they have: without looking at
-// each of them, it knows whether one is older than a beat.
+// each of them, it knows whether one is older than a beat. Numbers rise, so that
+// one tells the age of its message.
 type ages struct {
-	now                uint32 // beats so far
-	fresh, recent, old int    // born in this beat, the one before, earlier
+	last, before       uint64 // the highest number of the beat before this one, and of those before that
+	fresh, recent, old int    // of this beat, the one before, earlier
 }
 
-func (a *ages) add(born uint32, n int) {
-	switch a.now - born {
-	case 0:
+func (a *ages) add(number uint64, n int) {
+	switch {
+	case number > a.last:
 		a.fresh += n
-	case 1:
+	case number > a.before:
 		a.recent += n
 	default:
 		a.old += n
 	}
 }
 
-// beat is called once a second or so.
-func (a *ages) beat() {
-	a.now++
+// beat is called once a second or so, with the highest number so far.
+func (a *ages) beat(highest uint64) {
+	a.before, a.last = a.last, highest
 	a.old += a.recent
 	a.recent, a.fresh = a.fresh, 0
 }

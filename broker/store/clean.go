@@ -12,7 +12,8 @@ import (
 const slack = 256 << 10
 
 // worn are the oldest segments whose removal gives back most, for what of them
-// must be copied; how many, and how many bytes that is.
+// must be copied; how many, and how many bytes that is. Where there is hardly room
+// for copies, they are as few as give anything back.
 func (s *Store) worn() (count int, gain int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,6 +22,9 @@ func (s *Store) worn() (count int, gain int64) {
 		sum += g.end - int64(headerSize) - 2*g.live
 		if sum > gain {
 			count, gain = i+1, sum
+		}
+		if gain > 0 && !s.reserved {
+			break
 		}
 	}
 	return count, gain
@@ -67,6 +71,7 @@ func (s *Store) remove(count int) error {
 		}
 		s.mu.Lock()
 		s.segments = append([]*segment(nil), s.segments[1:]...)
+		delete(s.state.segments, uint32(g.number))
 		s.mu.Unlock()
 	}
 	return nil
@@ -77,28 +82,41 @@ func (s *Store) rewrite(g *segment) error {
 	if !s.counts(g) {
 		return nil
 	}
-	text, err := os.ReadFile(g.path)
+	f := s.fetchers.Get().(*fetcher)
+	defer func() {
+		f.close()
+		s.fetchers.Put(f)
+	}()
+	now := time.Now()
+	var failed error
+	_, err := f.scan(g, func(r record, at int64, size int) {
+		if failed == nil && s.copy(r, place{g, at, size}, now) {
+			failed = s.advance()
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("copy what counts: %w", err)
 	}
-	now := time.Now()
-	scan(g.salt, text, func(r record, at int64, size int) {
-		s.mu.Lock()
-		if fresh := s.state.renew(r, place{g, at, size}, now); fresh != nil {
-			before := s.pending.segment.end
-			s.put(fresh)
-			s.figures.Copied.Add(s.pending.segment.end - before)
-		}
-		full := len(s.pending.buf) > biggestSpare
-		s.mu.Unlock()
-		if full && err == nil {
-			err = s.flush()
-		}
-	})
-	if err == nil && s.counts(g) {
+	if failed != nil {
+		return failed
+	}
+	if s.counts(g) {
 		s.log.Error("records of the store cannot be read", "file", g.path)
 	}
-	return err
+	return nil
+}
+
+// copy writes the fact of a record anew, if that still stands at this place. It says
+// whether so much has gathered that it should be written.
+func (s *Store) copy(r record, at place, now time.Time) (full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fresh := s.state.renew(r, at, now); fresh != nil {
+		before := s.pending.segment.end
+		s.put(fresh)
+		s.figures.Copied.Add(s.pending.segment.end - before)
+	}
+	return s.laden()
 }
 
 func (s *Store) isFull() bool {

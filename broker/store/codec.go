@@ -5,13 +5,15 @@ import (
 	"math"
 	"time"
 
+	"fieldmq/broker"
 	"fieldmq/broker/mqtt"
 	"fieldmq/broker/packet"
 )
 
 // codec carries fields to bytes or back, so that both directions have one
-// description. Reading, it never goes beyond its bytes, and is broken by the
-// first field that does not fit.
+// description. Writing, it leaves the fields alone: others may be reading them.
+// Reading, it never goes beyond its bytes, and is broken by the first field that
+// does not fit.
 type codec struct {
 	buf     []byte // written, or still to be read
 	reading bool
@@ -37,11 +39,12 @@ func (c *codec) fail() { c.broken, c.buf = true, nil }
 func small[T ~uint8 | ~uint16 | ~uint32](c *codec, v *T, highest T) {
 	n := uint64(*v)
 	c.number(&n)
-	if n > uint64(highest) {
+	switch {
+	case n > uint64(highest):
 		c.fail()
-		return
+	case c.reading:
+		*v = T(n)
 	}
-	*v = T(n)
 }
 
 func (c *codec) flag(v *bool) {
@@ -50,13 +53,17 @@ func (c *codec) flag(v *bool) {
 		n = 1
 	}
 	small(c, &n, 1)
-	*v = n == 1
+	if c.reading {
+		*v = n == 1
+	}
 }
 
 func (c *codec) duration(v *time.Duration) {
 	n := uint64(*v)
 	c.number(&n)
-	*v = time.Duration(n)
+	if c.reading {
+		*v = time.Duration(n)
+	}
 }
 
 // time is an instant in Unix nanoseconds; 0 is the zero time.
@@ -70,6 +77,21 @@ func (c *codec) time(v *time.Time) {
 		*v = time.Unix(0, int64(n))
 	}
 }
+
+// milliseconds is an instant in Unix milliseconds; 0 is the zero time.
+func (c *codec) milliseconds(v *time.Time) {
+	var n uint64
+	if !c.reading && !v.IsZero() {
+		n = uint64(v.UnixMilli())
+	}
+	c.number(&n)
+	if c.reading && n != 0 {
+		*v = time.UnixMilli(int64(n))
+	}
+}
+
+// over says whether all is read: an earlier version wrote no more.
+func (c *codec) over() bool { return c.reading && !c.broken && len(c.buf) == 0 }
 
 // sized is a run of bytes behind its length. What is read aliases the record.
 func (c *codec) sized(n int) []byte {
@@ -138,7 +160,9 @@ func list[T any](c *codec, v *[]T, element func(*T)) {
 func filterOf(c *codec, f *mqtt.Filter) {
 	text := string(*f)
 	c.text(&text)
-	*f = mqtt.Filter(text)
+	if c.reading {
+		*f = mqtt.Filter(text)
+	}
 }
 
 // message is an application message, without the interval of its expiry if the
@@ -170,6 +194,32 @@ func (c *codec) will(w **packet.Will) {
 	}
 	c.message(&(*w).Message)
 	c.duration(&(*w).Delay)
+}
+
+// source is the client that has published something.
+func (c *codec) source(s **broker.Source) {
+	there := *s != nil
+	c.flag(&there)
+	if !there {
+		return
+	}
+	if c.reading {
+		*s = &broker.Source{}
+	}
+	c.text(&(*s).ClientID)
+	c.text(&(*s).User)
+	c.text(&(*s).Cert)
+	c.flag(&(*s).Local)
+}
+
+// since3 is what else is known of a session's client as a source; version 2 has
+// none.
+func (c *codec) since3(cert *string, local *bool) {
+	if c.over() {
+		return
+	}
+	c.text(cert)
+	c.flag(local)
 }
 
 func (c *codec) packetID(v *uint16) { small(c, v, math.MaxUint16) }

@@ -31,7 +31,7 @@ type Config struct {
 
 // Defaults suit a memory card.
 func Defaults() Config {
-	return Config{Max: 1 << 30, KeepFree: 64 << 20, Segment: 16 << 20}
+	return Config{Max: 4 << 30, KeepFree: 64 << 20, Segment: 2 << 20}
 }
 
 // Sync says when the disk is waited for: adaptive, always, or the span after

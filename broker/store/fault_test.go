@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,7 +95,7 @@ func TestAFailedWriteIsRepeatedAndRefusesMessagesMeanwhile(t *testing.T) {
 		t.Errorf("what carries no payload: %v", err)
 	}
 	g.close()
-	if err := g.reopen(); err != nil {
+	if err := g.reopen(&s.disk); err != nil {
 		t.Fatal(err)
 	}
 	s.must(t)
@@ -172,6 +174,48 @@ func TestAReadOnlyFolderIsSaid(t *testing.T) {
 	}
 }
 
+// A memory card that is worn becomes read-only, and so the next start finds it.
+func TestADiskThatIsReadOnlyIsReadAllTheSame(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, tiny())
+	s.must(t, aQueue("up"), queued(1, "1 waits", "up"), retained("r", "1"))
+	s.die()
+	readOnly, broken := true, disk{os.OpenFile, syncData, allocate, freeSpace}
+	broken.open = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		if readOnly && flag != os.O_RDONLY {
+			return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
+		}
+		return os.OpenFile(name, flag, mode)
+	}
+	s, err := open(dir, tiny(), broken, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := numbersOf(t, s, "up", 10); !slices.Equal(got, []uint64{1}) {
+		t.Errorf("%v waits", got)
+	}
+	if err := s.Append(broker.Counted{ClientID: "up", Number: 1, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context()); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("a commit says %v", err)
+	}
+	if err := s.Append(queued(2, "2 does not find room", "up")); err == nil {
+		t.Error("a message is taken")
+	}
+	readOnly = false
+	if err := s.tend(true); err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, queued(3, "3 is taken again", "up"))
+	s.die()
+	s = mustOpen(t, dir, tiny())
+	defer s.die()
+	if got := numbersOf(t, s, "up", 10); !slices.Equal(got, []uint64{3}) {
+		t.Errorf("%v waits", got)
+	}
+}
+
 func TestSyncPolicies(t *testing.T) {
 	const none = -1
 	for _, c := range []struct {
@@ -216,6 +260,27 @@ func TestSyncPolicies(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAChangeOfASessionIsSyncedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, t.TempDir(), tiny())
+		defer s.die()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var running sync.WaitGroup
+		running.Go(func() { s.Run(ctx) })
+		s.must(t, entered("a"))
+		for i := range 100 {
+			time.Sleep(100 * time.Millisecond)
+			s.must(t, retained("r", fmt.Sprint(i)))
+		}
+		cancel()
+		running.Wait()
+		if n := s.Figures().Syncs.Load(); n != 1 {
+			t.Errorf("%d syncs for one change", n)
+		}
+	})
 }
 
 func TestChurnIsBoundedInSizeAndInWriting(t *testing.T) {
@@ -371,22 +436,30 @@ func TestWhatAnEarlierLifeLeftIsSyncedToo(t *testing.T) {
 }
 
 func TestChangesOfHealthAreSaidOnce(t *testing.T) {
-	var said strings.Builder
-	s := mustOpen(t, t.TempDir(), tiny())
-	defer s.die()
-	s.log = slog.New(slog.NewTextHandler(&said, nil))
-	var h health
-	for _, err := range []error{nil, errDisk, errSyncFailed, errDisk, nil, nil} {
-		h.report(s, err)
-	}
-	s.full = ErrFull
-	h.report(s, nil)
-	h.report(s, nil)
-	s.full = nil
-	h.report(s, nil)
-	for _, text := range []string{"store fails", "works again", "store is full", "has room again"} {
-		if n := strings.Count(said.String(), text); n != 1 {
-			t.Errorf("%q is said %d times", text, n)
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		s := mustOpen(t, t.TempDir(), tiny())
+		defer s.die()
+		s.log = slog.New(slog.NewTextHandler(&said, nil))
+		var h health
+		report := func(err error) {
+			h.report(s, err)
+			time.Sleep(calm / 2)
 		}
-	}
+		for _, err := range []error{nil, errDisk, errSyncFailed, nil, errDisk, nil, nil, nil} {
+			report(err)
+		}
+		s.full = ErrFull
+		report(nil)
+		report(nil)
+		s.full = nil
+		report(nil)
+		report(nil)
+		report(nil)
+		for _, text := range []string{"store fails", "works again", "store is full", "has room again"} {
+			if n := strings.Count(said.String(), text); n != 1 {
+				t.Errorf("%q is said %d times", text, n)
+			}
+		}
+	})
 }

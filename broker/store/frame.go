@@ -50,14 +50,13 @@ func frameAt(salt uint32, run []byte) []byte {
 	return frame
 }
 
-// scan calls each for the records of a segment, with their places, in order. It
-// returns where the last good one ends and how many bytes before that make no
+// search calls each for the records in a run of bytes, with their places, in order.
+// It returns where the last good one ends and how many bytes before that make no
 // sense. Zeros at the end are room that was not written to.
-func scan(salt uint32, segment []byte, each func(r record, at int64, size int)) (end, lost int64) {
-	budget := len(segment) * searchEffort
-	end = int64(headerSize)
-	for at := headerSize; at < len(segment); {
-		frame := frameAt(salt, segment[at:])
+func search(salt uint32, run []byte, each func(r record, at int64, size int)) (end, lost int64) {
+	budget := len(run) * searchEffort
+	for at := 0; at < len(run); {
+		frame := frameAt(salt, run[at:])
 		if r := decodeFrame(frame); r != nil {
 			lost += int64(at) - end
 			each(r, int64(at), len(frame))
@@ -65,7 +64,7 @@ func scan(salt uint32, segment []byte, each func(r record, at int64, size int)) 
 			end = int64(at)
 			continue
 		}
-		skip := find(salt, segment[at+1:], &budget)
+		skip := find(salt, run[at+1:], &budget)
 		if skip < 0 {
 			break
 		}
@@ -82,7 +81,7 @@ func decodeFrame(frame []byte) record {
 }
 
 // searchEffort bounds the search for the next record after damage: so many
-// bytes go through the checksum for each byte of the segment.
+// bytes go through the checksum for each byte that is searched.
 const searchEffort = 16
 
 // find is where the next frame begins, -1 if there is none, or none is found

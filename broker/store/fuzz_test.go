@@ -2,6 +2,7 @@ package store
 
 import (
 	"os"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -35,10 +36,11 @@ func survives(t *testing.T, text []byte) {
 		return
 	}
 	s.must(t, entered("fuzz"), broker.Subscribed{ClientID: "fuzz", Filter: "f"})
-	want := contents(t, s.state)
+	want, values := contents(t, s.state), s.Kept()
 	s.die()
 	s = mustOpen(t, dir, tiny())
 	same(t, contents(t, s.state), want)
+	sameKept(t, s.Kept(), values)
 	if err := s.roll(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +56,14 @@ func survives(t *testing.T, text []byte) {
 	s.die()
 	got, _ := reopened(t, dir)
 	same(t, lasting(got), lasting(want))
+	sameKept(t, keptIn(t, dir), values)
+}
+
+func sameKept(t *testing.T, got, want []Kept) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("kept %q, want %q", got, want)
+	}
 }
 
 // lasting leaves out retained messages that have expired: they are not copied.
@@ -87,10 +97,14 @@ func FuzzRecords(f *testing.F) {
 			}
 		}
 	}
+	for _, value := range []string{"1", "2", ""} {
+		body := encode(nil, &keptRecord{"k", []byte(value)})
+		seed = append(append(seed, byte(len(body))), body...)
+	}
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, bodies []byte) {
 		text := logOf(t, nil)
-		salt, err := readHeader(text)
+		salt, _, err := readHeader(text)
 		if err != nil {
 			t.Fatal(err)
 		}

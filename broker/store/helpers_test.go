@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -18,7 +17,7 @@ import (
 	"fieldmq/broker/packet"
 )
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // tiny are settings for tests: short segments, no reserve.
 func tiny() Config {
@@ -58,7 +57,7 @@ func (s *Store) must(t testing.TB, records ...broker.Record) {
 func contents(t testing.TB, st *state) []broker.Record {
 	t.Helper()
 	var all []broker.Record
-	for r, err := range load(st) {
+	for r, err := range load(st, true) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,6 +132,7 @@ type modelClient struct {
 	queue    []uint64
 	flights  []broker.Sent
 	released map[uint64]bool
+	tallies  map[string]uint64 // by account and reason
 }
 
 func newModel() *model {
@@ -144,7 +144,7 @@ func (m *model) apply(r broker.Record) {
 	case broker.Entered:
 		c := m.clients[r.ClientID]
 		if r.New || c == nil {
-			c = &modelClient{subs: map[mqtt.Filter]broker.Subscribed{}, received: map[uint16]bool{}, released: map[uint64]bool{}}
+			c = &modelClient{subs: map[mqtt.Filter]broker.Subscribed{}, received: map[uint16]bool{}, released: map[uint64]bool{}, tallies: map[string]uint64{}}
 			m.clients[r.ClientID] = c
 		}
 		r.New = true
@@ -161,6 +161,10 @@ func (m *model) apply(r broker.Record) {
 			delete(m.retained, r.Message.Topic)
 		}
 	case broker.Queued:
+		if c := m.clients[r.By.ClientID]; c != nil {
+			c.received[r.By.PacketID] = true
+		}
+		r.By = broker.Received{} // comes back with the session
 		m.messages[r.Number] = r
 		for _, t := range r.To {
 			if c := m.clients[t.ClientID]; c != nil {
@@ -181,6 +185,12 @@ func (m *model) apply(r broker.Record) {
 		m.clients[r.ClientID].released[r.Number] = true
 	case broker.Settled:
 		m.clients[r.ClientID].settle(r.Number)
+	case broker.Counted:
+		c := m.clients[r.ClientID]
+		if r.Number == 0 || slices.Contains(c.queue, r.Number) {
+			c.tallies[r.Account+"\x00"+r.Reason] += r.Count
+		}
+		c.settle(r.Number)
 	}
 }
 
@@ -205,6 +215,10 @@ func (m *model) records() []broker.Record {
 		}
 		for _, p := range slices.Sorted(maps.Keys(c.received)) {
 			all = append(all, broker.Received{ClientID: id, PacketID: p})
+		}
+		for _, key := range slices.Sorted(maps.Keys(c.tallies)) {
+			account, reason, _ := strings.Cut(key, "\x00")
+			all = append(all, broker.Counted{ClientID: id, Account: account, Reason: reason, Count: c.tallies[key]})
 		}
 		if c.left != nil {
 			all = append(all, *c.left)
@@ -278,6 +292,8 @@ func history() []broker.Record {
 	full.Message.CorrelationData, full.Message.UTF8 = []byte{}, true
 	full.Message.UserProperties = []mqtt.UserProperty{{Name: "n", Value: "v"}}
 	full.To[1].IDs, full.To[1].Share, full.To[1].Retain = []uint32{1, 1 << 30}, "$share/g/t", true
+	taken, done := queued(8, "taken", "b"), queued(9, "done", "b")
+	taken.By, done.By = broker.Received{ClientID: "a", PacketID: 20}, broker.Received{ClientID: "a", PacketID: 21}
 	return []broker.Record{
 		entered("a"),
 		broker.Entered{ClientID: "b", New: true, Inner: true, Expiry: time.Minute, Will: will},
@@ -291,13 +307,21 @@ func history() []broker.Record {
 		retained("r/1", "first"), retained("r/2", "second"), retained("r/1", "third"),
 		broker.Received{ClientID: "a", PacketID: 65535}, broker.Received{ClientID: "a", PacketID: 1},
 		broker.Forgotten{ClientID: "a", PacketID: 1},
+		taken, done, broker.Forgotten{ClientID: "a", PacketID: 21},
 		full,
 		broker.Settled{ClientID: "a", Number: 2},
 		broker.Unsubscribed{ClientID: "a", Filter: "x"},
 		broker.Left{ClientID: "b", At: at, Expiry: time.Hour, Will: will},
 		retained("r/2", ""),
+		broker.Entered{ClientID: "d", User: "u", New: true, Expiry: time.Hour, Cert: "meter", Local: true},
+		broker.Retained{Message: mqtt.Message{Topic: "r/3", Payload: []byte("x")}, From: &broker.Source{ClientID: "d", User: "u", Cert: "meter", Local: true}},
+		broker.Retained{Message: mqtt.Message{Topic: "r/4", Payload: []byte("x")}, From: &broker.Source{}},
 		entered("c"), queued(4, "four", "c"), broker.Ended{ClientID: "c"},
-		queued(5, "five", "b"),
+		queued(5, "five", "b"), queued(6, "six", "a", "b"), queued(7, "seven", "b"),
+		broker.Counted{ClientID: "b", Number: 5, Account: "meter", Count: 1},
+		broker.Counted{ClientID: "b", Number: 6, Account: "meter", Reason: "expired", Count: 1},
+		broker.Counted{ClientID: "b", Number: 6, Account: "meter", Reason: "expired", Count: 1},
+		broker.Counted{ClientID: "b", Account: "boiler", Reason: "not connected", Count: 40},
 	}
 }
 

@@ -2,10 +2,8 @@ package store
 
 import (
 	"cmp"
-	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 
 	"fieldmq/broker"
@@ -15,14 +13,16 @@ import (
 // wait in the order they came, and those under way in the order they were sent.
 // It is called before the first Append.
 func (s *Store) Load() iter.Seq2[broker.Record, error] {
-	return load(s.state)
+	return load(s.state, false)
 }
 
-func load(s *state) iter.Seq2[broker.Record, error] {
+// load is all that a state holds; messages that only queues wait for are left out
+// unless told otherwise, for there may be a million.
+func load(s *state, queues bool) iter.Seq2[broker.Record, error] {
 	return func(yield func(broker.Record, error) bool) {
 		var f fetcher
 		defer f.close()
-		_ = s.loadClients(yield) && s.loadRetained(&f, yield) && s.loadMessages(&f, yield) && s.loadFlights(yield)
+		_ = s.loadClients(yield) && s.loadRetained(&f, yield) && s.loadMessages(&f, queues, yield) && s.loadFlights(yield)
 	}
 }
 
@@ -41,13 +41,21 @@ func (s *state) loadClients(yield yielder) bool {
 
 // told is the session in the words of the broker.
 func (r *sessionRecord) told() []broker.Record {
-	all := []broker.Record{broker.Entered{ClientID: r.ClientID, User: r.User, New: true, Inner: r.Inner, Expiry: r.Expiry, Will: r.Will}}
+	all := []broker.Record{broker.Entered{ClientID: r.ClientID, User: r.User, New: true, Inner: r.Inner, Expiry: r.Expiry, Will: r.Will, Cert: r.Cert, Local: r.Local}}
 	for _, sub := range r.Subs {
 		sub.ClientID = r.ClientID
 		all = append(all, sub)
 	}
 	for _, id := range r.Received {
 		all = append(all, broker.Received{ClientID: r.ClientID, PacketID: id})
+	}
+	for _, t := range r.Tallies {
+		if t.Delivered > 0 {
+			all = append(all, broker.Counted{ClientID: r.ClientID, Account: t.Account, Count: t.Delivered})
+		}
+		for _, d := range t.Dropped {
+			all = append(all, broker.Counted{ClientID: r.ClientID, Account: t.Account, Reason: d.Reason, Count: d.Count})
+		}
 	}
 	if !r.Connected {
 		all = append(all, broker.Left{ClientID: r.ClientID, At: r.At, Expiry: r.Expiry, Will: r.Will})
@@ -68,28 +76,42 @@ func (s *state) loadRetained(f *fetcher, yield yielder) bool {
 	return true
 }
 
-func (s *state) loadMessages(f *fetcher, yield yielder) bool {
-	places := map[uint64]place{}
-	for _, c := range s.clients {
-		for number, w := range c.messages {
-			places[number] = w.place
+func (s *state) loadMessages(f *fetcher, queues bool, yield yielder) bool {
+	taken := s.taken(queues)
+	for number, spot := range s.messages.all() {
+		if !taken.has(number) {
+			continue
 		}
-	}
-	for _, number := range slices.Sorted(maps.Keys(places)) {
-		at := places[number]
+		at := place{s.segments[spot.segment], spot.offset, spot.size}
 		r, err := fetch[*messageRecord](f, at)
 		if err != nil {
 			return yield(nil, err)
 		}
-		q := broker.Queued{Number: number, Message: r.Message, Expires: r.Expires}
+		q := broker.Queued{Number: number, Message: r.Message, Came: r.Came, Expires: r.Expires}
 		for _, t := range s.renewMessage(r, at).(*messageRecord).To {
-			q.To = append(q.To, t.Taker)
+			if queues || !s.clients[t.ClientID].reads() {
+				q.To = append(q.To, t.Taker)
+			}
 		}
 		if !yield(q, nil) {
 			return false
 		}
 	}
 	return true
+}
+
+// taken are the messages that any client waits for, or any that does not read by
+// itself.
+func (s *state) taken(queues bool) (taken numbers) {
+	for _, c := range s.clients {
+		if !queues && c.reads() {
+			continue
+		}
+		for number := range c.waiting.all() {
+			taken.add(number)
+		}
+	}
+	return taken
 }
 
 // underWay is a flight with the session and the message that it is of.
@@ -102,9 +124,9 @@ type underWay struct {
 func (s *state) loadFlights(yield yielder) bool {
 	var all []underWay
 	for id, c := range s.clients {
-		for number, w := range c.messages {
-			if w.Order > 0 {
-				all = append(all, underWay{id, number, w.flight})
+		for number, f := range c.flights {
+			if f.Order > 0 {
+				all = append(all, underWay{id, number, f})
 			}
 		}
 	}
@@ -118,37 +140,4 @@ func (s *state) loadFlights(yield yielder) bool {
 		}
 	}
 	return true
-}
-
-// fetcher reads single records. It keeps the last file open, for the next
-// record is likely to be there too.
-type fetcher struct {
-	segment *segment
-	file    *os.File
-}
-
-func (f *fetcher) close() {
-	if f.file != nil {
-		f.file.Close()
-	}
-}
-
-// fetch reads the record at a place, which was read before.
-func fetch[R record](f *fetcher, at place) (r R, err error) {
-	if f.segment != at.segment {
-		f.close()
-		if f.file, err = os.Open(at.segment.path); err != nil {
-			return r, err
-		}
-		f.segment = at.segment
-	}
-	frame := make([]byte, at.size)
-	if _, err := f.file.ReadAt(frame, at.offset); err != nil {
-		return r, err
-	}
-	r, ok := decodeFrame(frameAt(at.segment.salt, frame)).(R)
-	if !ok {
-		return r, fmt.Errorf("%s: record at %d cannot be read any more", at.segment.path, at.offset)
-	}
-	return r, nil
 }

@@ -9,8 +9,8 @@ import (
 
 // lock has no effect where files cannot be locked; whoever opens the folder
 // twice is not told.
-func lock(dir string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+func lock(dir string, d *disk) (*os.File, error) {
+	return d.open(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 }
 
 // syncFolder has no effect where folders cannot be synced.

@@ -12,8 +12,12 @@ import (
 
 // lock makes the folder this process's own until the file is closed, or the
 // process ends in whatever way.
-func lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+func lock(dir string, d *disk) (*os.File, error) {
+	name := filepath.Join(dir, "lock")
+	f, err := d.open(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) {
+		f, err = d.open(name, os.O_RDONLY, 0)
+	}
 	if err != nil {
 		return nil, err
 	}

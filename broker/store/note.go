@@ -25,6 +25,8 @@ func (s *state) note(r broker.Record) record {
 		return s.ifWaiting(r.ClientID, r.Number, &releasedRecord{r})
 	case broker.Settled:
 		return s.ifWaiting(r.ClientID, r.Number, &settledRecord{r})
+	case broker.Counted:
+		return s.noteCounted(r)
 	case broker.Queued:
 		return s.noteQueued(r)
 	case broker.Retained:
@@ -44,7 +46,7 @@ func (s *state) ifKnown(id string, r record) record {
 
 func (s *state) ifWaiting(id string, number uint64, r record) record {
 	if c := s.known(id); c != nil {
-		if _, ok := c.messages[number]; ok {
+		if c.waiting.has(number) {
 			return r
 		}
 	}
@@ -59,15 +61,29 @@ func (s *state) noteEntered(r broker.Entered) record {
 	return &enteredRecord{r}
 }
 
+// noteCounted counts a message once, and others that were never queued.
+func (s *state) noteCounted(r broker.Counted) record {
+	if r.Number == 0 {
+		return s.ifKnown(r.ClientID, &countedRecord{r})
+	}
+	return s.ifWaiting(r.ClientID, r.Number, &countedRecord{r})
+}
+
 func (s *state) noteQueued(r broker.Queued) record {
-	m := &messageRecord{Number: r.Number, Expires: r.Expires, Message: r.Message}
+	m := &messageRecord{Number: r.Number, Expires: r.Expires, Came: r.Came, Message: r.Message}
 	for _, t := range r.To {
 		if s.known(t.ClientID) != nil {
 			m.To = append(m.To, taker{Taker: t})
 		}
 	}
-	if m.To == nil {
-		return nil
+	if s.known(r.By.ClientID) != nil {
+		m.By = r.By
 	}
-	return m
+	switch {
+	case m.To != nil:
+		return m
+	case m.By.ClientID != "":
+		return &receivedRecord{m.By}
+	}
+	return nil
 }

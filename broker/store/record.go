@@ -34,6 +34,8 @@ const (
 	kindSent         kind = 11
 	kindReleased     kind = 12
 	kindSettled      kind = 13
+	kindKept         kind = 14
+	kindCounted      kind = 15
 )
 
 // sessionRecord is all that is known of a client, but for its messages.
@@ -47,14 +49,19 @@ type sessionRecord struct {
 	Will      *packet.Will
 	Subs      []broker.Subscribed // sorted by filter
 	Received  []uint16            // sorted
+	Tallies   []broker.Tally      // sorted by account
+	Cert      string
+	Local     bool
 }
 
 // messageRecord is a message and who is still to get it.
 type messageRecord struct {
 	Number  uint64
 	Expires time.Time
+	Came    time.Time
 	Message mqtt.Message
 	To      []taker
+	By      broker.Received // empty: nobody, or it stands elsewhere
 }
 
 // taker is a session that a message goes to, and how far that has come.
@@ -69,6 +76,13 @@ type flight struct {
 	Order    uint64
 	PacketID uint16
 	Released bool
+}
+
+// keptRecord is a value that the gateway keeps under a key. An empty one removes
+// it.
+type keptRecord struct {
+	Key   string
+	Value []byte
 }
 
 // Records of the broker, with their fields in the log.
@@ -87,6 +101,7 @@ type (
 	}
 	releasedRecord struct{ broker.Released }
 	settledRecord  struct{ broker.Settled }
+	countedRecord  struct{ broker.Counted }
 )
 
 func (*sessionRecord) kind() kind      { return kindSession }
@@ -102,6 +117,8 @@ func (*forgottenRecord) kind() kind    { return kindForgotten }
 func (*sentRecord) kind() kind         { return kindSent }
 func (*releasedRecord) kind() kind     { return kindReleased }
 func (*settledRecord) kind() kind      { return kindSettled }
+func (*keptRecord) kind() kind         { return kindKept }
+func (*countedRecord) kind() kind      { return kindCounted }
 
 func (r *sessionRecord) fields(c *codec) {
 	c.text(&r.ClientID)
@@ -113,6 +130,18 @@ func (r *sessionRecord) fields(c *codec) {
 	c.will(&r.Will)
 	list(c, &r.Subs, func(s *broker.Subscribed) { subscription(c, s) })
 	list(c, &r.Received, c.packetID)
+	if c.over() { // version 1 has none
+		return
+	}
+	list(c, &r.Tallies, func(t *broker.Tally) {
+		c.text(&t.Account)
+		c.number(&t.Delivered)
+		list(c, &t.Dropped, func(d *broker.Dropped) {
+			c.text(&d.Reason)
+			c.number(&d.Count)
+		})
+	})
+	c.since3(&r.Cert, &r.Local)
 }
 
 func subscription(c *codec, s *broker.Subscribed) {
@@ -137,11 +166,24 @@ func (r *messageRecord) fields(c *codec) {
 		c.flag(&t.Released)
 	})
 	c.message(&r.Message)
+	if c.over() { // version 1 has none
+		return
+	}
+	c.milliseconds(&r.Came)
+	if c.over() { // version 2 has none
+		return
+	}
+	c.text(&r.By.ClientID)
+	c.packetID(&r.By.PacketID)
 }
 
 func (r *retainedRecord) fields(c *codec) {
 	c.time(&r.Expires)
 	c.message(&r.Message)
+	if c.over() { // version 2 has no source
+		return
+	}
+	c.source(&r.From)
 }
 
 func (r *enteredRecord) fields(c *codec) {
@@ -151,6 +193,7 @@ func (r *enteredRecord) fields(c *codec) {
 	c.flag(&r.Inner)
 	c.duration(&r.Expiry)
 	c.will(&r.Will)
+	c.since3(&r.Cert, &r.Local)
 }
 
 func (r *leftRecord) fields(c *codec) {
@@ -199,6 +242,19 @@ func (r *settledRecord) fields(c *codec) {
 	c.number(&r.Number)
 }
 
+func (r *keptRecord) fields(c *codec) {
+	c.text(&r.Key)
+	c.bytes(&r.Value)
+}
+
+func (r *countedRecord) fields(c *codec) {
+	c.text(&r.ClientID)
+	c.number(&r.Number)
+	c.text(&r.Account)
+	c.text(&r.Reason)
+	c.number(&r.Count)
+}
+
 // blank are empty records by kind.
 var blank = [...]func() record{
 	kindSession:      func() record { return new(sessionRecord) },
@@ -214,6 +270,8 @@ var blank = [...]func() record{
 	kindSent:         func() record { return new(sentRecord) },
 	kindReleased:     func() record { return new(releasedRecord) },
 	kindSettled:      func() record { return new(settledRecord) },
+	kindKept:         func() record { return new(keptRecord) },
+	kindCounted:      func() record { return new(countedRecord) },
 }
 
 // encode writes a record behind buf.

@@ -31,26 +31,43 @@ type recovered struct {
 	useless  []string   // files that are no segments
 	torn     []*segment // there is something behind their end
 	whole    bool       // the last segment can be written on
+	files    fetcher
 }
 
 // read reads the segments of a folder in their order, as FORMAT.md says. each
 // gets the records as they come.
 func read(dir string, each func(record)) (*recovered, error) {
+	all, err := segmentsIn(dir)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(dir, all, each)
+}
+
+// segmentsIn finds the segments of a folder, in their order.
+func segmentsIn(dir string) (all []*segment, err error) {
 	entries, err := os.ReadDir(dir) // sorted by name, and so by number
 	if err != nil {
 		return nil, err
 	}
-	r := &recovered{state: newState(), next: 1}
 	for _, e := range entries {
-		number, ok := segmentNumber(e.Name())
-		if !ok {
-			continue
+		if number, ok := segmentNumber(e.Name()); ok {
+			all = append(all, &segment{number: number, path: segmentPath(dir, number), dirty: true})
 		}
-		if number != r.next && r.next != 1 {
+	}
+	return all, nil
+}
+
+func readAll(dir string, all []*segment, each func(record)) (*recovered, error) {
+	r := &recovered{state: newState(), next: 1}
+	defer func() { r.files = fetcher{} }()
+	defer r.files.close()
+	for i, g := range all {
+		if g.number != r.next && r.next != 1 {
 			r.add(segmentPath(dir, r.next), 0, "missing")
 		}
-		r.next = number + 1
-		if err := r.segment(dir, number, each); err != nil {
+		r.next = g.number + 1
+		if err := r.segment(g, i == len(all)-1, each); err != nil {
 			return nil, err
 		}
 	}
@@ -64,49 +81,57 @@ func (r *recovered) add(file string, bytes int64, text string) {
 }
 
 // segment reads one segment.
-func (r *recovered) segment(dir string, number uint64, each func(record)) error {
-	g := &segment{number: number, path: segmentPath(dir, number), dirty: true}
-	text, err := os.ReadFile(g.path)
+func (r *recovered) segment(g *segment, last bool, each func(record)) error {
+	if err := r.files.open(g); err != nil {
+		return err
+	}
+	header, err := r.files.read(0, int64(headerSize))
 	if err != nil {
 		return err
 	}
 	var version *VersionError
-	g.salt, err = readHeader(text)
+	g.salt, g.old, err = readHeader(header)
 	switch {
 	case errors.As(err, &version):
 		return fmt.Errorf("%s: %w", g.path, err)
 	case err != nil:
-		r.useless = append(r.useless, g.path)
-		if !zeros(text) {
-			r.add(g.path, int64(len(text)), "no segment")
-		}
-		r.whole = false
-		return nil
+		return r.setAside(g, last)
 	}
 	r.segments = append(r.segments, g)
-	end, lost := scan(g.salt, text, func(rec record, at int64, size int) {
+	found, err := r.files.scan(g, func(rec record, at int64, size int) {
 		r.state.apply(rec, place{g, at, size})
 		each(rec)
 	})
-	g.end, g.allocated = end, int64(len(text))
-	if lost > 0 {
-		r.add(g.path, lost, "damaged")
+	if err != nil {
+		return err
 	}
-	if !zeros(text[end:]) {
-		r.add(g.path, int64(len(text))-end, "torn at the end")
+	g.end, g.flushed, g.allocated = found.end, found.end, found.size
+	if found.lost > 0 {
+		r.add(g.path, found.lost, "damaged")
+	}
+	if found.torn {
+		r.add(g.path, found.size-found.end, "torn at the end")
 		r.torn = append(r.torn, g)
 	}
-	r.whole = lost == 0
+	r.whole = found.lost == 0 && !g.old
 	return nil
 }
 
-func zeros(run []byte) bool {
-	for _, b := range run {
-		if b != 0 {
-			return false
-		}
+// setAside notes a file that is no segment. The last one had just begun if nothing was
+// written to it: that is no damage, and it begins anew.
+func (r *recovered) setAside(g *segment, last bool) error {
+	text, err := os.ReadFile(g.path)
+	if err != nil {
+		return err
 	}
-	return true
+	r.whole = false
+	if last && zeros(text) {
+		r.next = g.number
+		return nil
+	}
+	r.useless = append(r.useless, g.path)
+	r.add(g.path, int64(len(text)), "no segment")
+	return nil
 }
 
 // last is the segment that can be written on, nil if there is none.

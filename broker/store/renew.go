@@ -28,6 +28,10 @@ func (s *state) renew(r record, at place, now time.Time) record {
 			return &retainedRecord{broker.Retained{Message: mqtt.Message{Topic: r.Message.Topic}}}
 		}
 		return r
+	case *keptRecord:
+		if s.kept[r.Key].place == at {
+			return r
+		}
 	}
 	return nil
 }
@@ -45,19 +49,19 @@ func (c *client) record() *sessionRecord {
 	r := c.head
 	r.Subs = slices.SortedFunc(maps.Values(c.subs), func(a, b broker.Subscribed) int { return cmp.Compare(a.Filter, b.Filter) })
 	r.Received = slices.Sorted(maps.Keys(c.received))
+	r.Tallies = c.tallies.list()
 	return &r
 }
 
 func (s *state) renewMessage(r *messageRecord, at place) record {
+	if there, ok := s.where(r.Number); !ok || there != at {
+		return nil
+	}
 	m := *r
-	m.To = nil
+	m.To, m.By = nil, broker.Received{} // which stands with the session
 	for _, t := range r.To {
-		c := s.clients[t.ClientID]
-		if c == nil {
-			continue
-		}
-		if w, ok := c.messages[r.Number]; ok && w.place == at {
-			t.flight = w.flight
+		if c := s.clients[t.ClientID]; c != nil && c.waiting.has(r.Number) {
+			t.flight = c.flights[r.Number]
 			m.To = append(m.To, t)
 		}
 	}

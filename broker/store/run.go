@@ -42,13 +42,8 @@ func (s *Store) Run(ctx context.Context) error {
 
 // tend is one round of Run.
 func (s *Store) tend(ticked bool) error {
-	if err := s.flush(); err != nil {
+	if err := s.advance(); err != nil {
 		return err
-	}
-	if s.overflows() {
-		if err := s.roll(); err != nil {
-			return err
-		}
 	}
 	if !ticked {
 		return nil
@@ -63,16 +58,34 @@ func (s *Store) tend(ticked bool) error {
 	return err
 }
 
+// advance writes what has gathered, and starts a new segment when the last one has
+// its size.
+func (s *Store) advance() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if s.overflows() {
+		return s.roll()
+	}
+	return nil
+}
+
 func (s *Store) overflows() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pending.segment.end >= int64(s.cfg.Segment)
+	return s.grown()
 }
+
+// grown says whether the last segment has its size. Lock held.
+func (s *Store) grown() bool { return s.pending.segment.end >= int64(s.cfg.Segment) }
+
+// laden says whether advance should be called soon. Lock held.
+func (s *Store) laden() bool { return len(s.pending.buf) > biggestSpare || s.grown() }
 
 // due says whether it is time to sync.
 func (s *Store) due(now time.Time) bool {
 	s.mu.Lock()
-	s.state.ages.beat()
+	s.state.ages.beat(s.state.last)
 	waits := s.state.ages.old > 0 || s.state.changed
 	s.mu.Unlock()
 	if s.since.IsZero() {
@@ -92,33 +105,58 @@ func (s *Store) due(now time.Time) bool {
 
 // checkRoom finds out whether messages may still be taken.
 func (s *Store) checkRoom() {
+	spent := noRoom(s.reserve())
 	free, err := s.disk.free(s.dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	total, _ := s.size()
 	s.full = nil
-	if err == nil && free < int64(s.cfg.KeepFree) || total > int64(s.cfg.Max) {
+	s.room = int64(s.cfg.Max) - total
+	if err == nil {
+		s.room = min(s.room, free-int64(s.cfg.KeepFree))
+	}
+	if err == nil && free < int64(s.cfg.KeepFree) || total > int64(s.cfg.Max) || spent {
 		s.full = ErrFull
 	}
 }
 
 // health is what was last said about a store.
-type health struct{ failing, full bool }
+type health struct{ failing, full ailment }
+
+// ailment is something that is wrong with a store, or is not.
+type ailment struct {
+	said bool
+	last time.Time // when it was seen
+}
+
+// calm is how long nothing may be wrong before that is said: a disk that is full
+// has a little room now and then.
+const calm = 30 * time.Second
+
+// see takes note, and says whether it has begun or is over.
+func (a *ailment) see(ails bool, now time.Time) (begins, ends bool) {
+	if ails {
+		a.last = now
+	}
+	begins = ails && !a.said
+	ends = a.said && now.Sub(a.last) >= calm
+	a.said = a.said && !ends || begins
+	return begins, ends
+}
 
 // report tells the log of a change.
 func (h *health) report(s *Store, err error) {
-	failing, full := err != nil, s.isFull()
-	switch {
-	case failing && !h.failing:
+	now := time.Now()
+	switch begins, ends := h.failing.see(err != nil, now); {
+	case begins:
 		s.log.Error("store fails, what needs it is not acknowledged", "error", err)
-	case !failing && h.failing:
+	case ends:
 		s.log.Info("store works again")
 	}
-	switch {
-	case full && !h.full:
+	switch begins, ends := h.full.see(s.isFull(), now); {
+	case begins:
 		s.log.Warn("store is full, what needs it is not acknowledged", "max", s.cfg.Max, "keep_free", s.cfg.KeepFree)
-	case !full && h.full:
+	case ends:
 		s.log.Info("store has room again")
 	}
-	h.failing, h.full = failing, full
 }

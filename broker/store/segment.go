@@ -2,17 +2,19 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A segment's header: the magic, the version of the format, and the salt of
 // its checksums.
 const (
 	magic      = "fieldmq\x00"
-	version    = 1
+	version    = 3              // written; earlier ones are read, too, see FORMAT.md
 	headerSize = len(magic) + 8 // in bytes
 )
 
@@ -25,10 +27,12 @@ type segment struct {
 	number uint64
 	path   string
 	salt   uint32
+	old    bool // of an earlier version: nothing is written to it
 
 	// The store's lock guards these.
-	end  int64 // where the next record goes
-	live int64 // bytes of records that still count; roughly
+	end     int64 // where the next record goes
+	flushed int64 // what stands before it is in the file
+	live    int64 // bytes of records that still count; roughly
 
 	// The writer's own.
 	file      *os.File // nil: not open for writing
@@ -36,6 +40,8 @@ type segment struct {
 	dirty     bool  // written to since the last sync
 	named     bool  // the folder's entry is on the disk
 	failed    error // of the first sync that did; there is no second one
+
+	held *os.File // by an inspection: it is read though it may be removed meanwhile
 }
 
 func segmentPath(dir string, number uint64) string {
@@ -54,15 +60,15 @@ func segmentNumber(name string) (n uint64, ok bool) {
 }
 
 // create makes the file of a new segment.
-func create(dir string, number uint64) (*segment, error) {
-	g := &segment{number: number, path: segmentPath(dir, number), salt: rand.Uint32(), end: int64(headerSize)}
+func create(dir string, number uint64, d *disk) (*segment, error) {
+	g := &segment{number: number, path: segmentPath(dir, number), salt: rand.Uint32(), end: int64(headerSize), flushed: int64(headerSize)}
 	var err error
-	if g.file, err = os.OpenFile(g.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+	if g.file, err = d.open(g.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
 		return nil, err
 	}
 	header := binary.LittleEndian.AppendUint32([]byte(magic), version)
 	header = binary.LittleEndian.AppendUint32(header, g.salt)
-	if err := g.write(header, 0); err != nil {
+	if err := g.write(header, 0, d); err != nil {
 		g.close()
 		os.Remove(g.path)
 		return nil, err
@@ -70,28 +76,37 @@ func create(dir string, number uint64) (*segment, error) {
 	return g, nil
 }
 
-// readHeader is the salt of a segment. It fails for a file that is none, or of
+// readHeader is the salt of a segment, and whether it is of an earlier version.
+// It fails for a file that is none, or of
 // a format that this program does not know.
-func readHeader(text []byte) (salt uint32, err error) {
+func readHeader(text []byte) (salt uint32, old bool, err error) {
 	if len(text) < headerSize || string(text[:len(magic)]) != magic {
-		return 0, errNoSegment
+		return 0, false, errNoSegment
 	}
-	switch v := binary.LittleEndian.Uint32(text[len(magic):]); v {
-	case version:
-	case 0: // a header that was not written to its end
-		return 0, errNoSegment
-	default:
-		return 0, &VersionError{v}
+	v := binary.LittleEndian.Uint32(text[len(magic):])
+	switch {
+	case v == 0: // a header that was not written to its end
+		return 0, false, errNoSegment
+	case v > version:
+		return 0, false, &VersionError{v}
 	}
-	return binary.LittleEndian.Uint32(text[len(magic)+4:]), nil
+	return binary.LittleEndian.Uint32(text[len(magic)+4:]), v < version, nil
 }
 
 // write writes at an offset. After a failure the same bytes may be written
 // again.
-func (g *segment) write(buf []byte, at int64) error {
+func (g *segment) write(buf []byte, at int64, d *disk) error {
+	if err := g.reopen(d); err != nil {
+		return err
+	}
 	if to := at + int64(len(buf)); to > g.allocated {
 		room := (to + allocateStep - 1) / allocateStep * allocateStep
-		if err := allocate(g.file, room); err != nil {
+		err := d.allocate(g.file, room)
+		if noRoom(err) { // but perhaps for this
+			room = to
+			err = d.allocate(g.file, room)
+		}
+		if err != nil {
 			return fmt.Errorf("make room in %s: %w", g.path, err)
 		}
 		g.allocated = room
@@ -103,17 +118,17 @@ func (g *segment) write(buf []byte, at int64) error {
 
 // sync returns when all that was written is on the disk. After a failure the
 // file is not to be relied on: the kernel has forgotten what it could not write.
-func (g *segment) sync(data func(*os.File) error) error {
+func (g *segment) sync(d *disk) error {
 	if !g.dirty {
 		return nil
 	}
 	if g.failed != nil {
 		return g.failed
 	}
-	if err := g.reopen(); err != nil {
+	if err := g.reopen(d); err != nil {
 		return err
 	}
-	if err := data(g.file); err != nil {
+	if err := d.sync(g.file); err != nil {
 		g.failed = fmt.Errorf("sync %s: %w", g.path, err)
 		return g.failed
 	}
@@ -127,16 +142,21 @@ func (g *segment) sync(data func(*os.File) error) error {
 	return nil
 }
 
-// resume makes the last segment of an earlier life the one to write to.
-func (g *segment) resume() error {
+// resume makes the last segment of an earlier life the one to write to. A disk that is
+// read-only now may not always be.
+func (g *segment) resume(d *disk) error {
 	g.dirty = true
-	return g.reopen()
+	err := g.reopen(d)
+	if errors.Is(err, syscall.EROFS) {
+		return nil
+	}
+	return err
 }
 
 // reopen opens a segment of an earlier life for writing.
-func (g *segment) reopen() (err error) {
+func (g *segment) reopen(d *disk) (err error) {
 	if g.file == nil {
-		g.file, err = os.OpenFile(g.path, os.O_RDWR, 0)
+		g.file, err = d.open(g.path, os.O_RDWR, 0)
 	}
 	return err
 }
@@ -149,8 +169,11 @@ func (g *segment) close() {
 }
 
 // seal gives the room back that was not used.
-func (g *segment) seal(end int64) error {
+func (g *segment) seal(end int64, d *disk) error {
 	if g.allocated > end {
+		if err := g.reopen(d); err != nil {
+			return err
+		}
 		g.dirty = true
 		g.allocated = end
 		return g.file.Truncate(end)

@@ -15,7 +15,11 @@ import (
 type state struct {
 	clients  map[string]*client
 	retained map[string]place
-	order    uint64 // the last one given to a flight
+	kept     map[string]kept
+	messages places              // that sessions wait for
+	segments map[uint32]*segment // that messages stand in, by number
+	order    uint64              // the last one given to a flight
+	last     uint64              // the highest number of a message
 	ages     ages
 	changed  bool // what clients rely on across a power cut
 }
@@ -37,24 +41,17 @@ type client struct {
 	head     sessionRecord
 	subs     map[mqtt.Filter]broker.Subscribed
 	received map[uint16]struct{}
-	messages map[uint64]waiting
+	waiting  numbers           // of messages
+	flights  map[uint64]flight // those of them that are under way
+	tallies  tallies
 }
 
-// message is one that sessions wait for.
-type message struct {
-	place place
-	left  int // so many sessions
-	born  uint32
-}
-
-// waiting is a message that a session is to get.
-type waiting struct {
-	*message
-	flight
-}
+// reads says whether the client takes what waits for it from the store by
+// itself, one after the other: a queue of this process.
+func (c *client) reads() bool { return c.head.Inner && c.head.Expiry > 0 }
 
 func newState() *state {
-	return &state{clients: map[string]*client{}, retained: map[string]place{}}
+	return &state{clients: map[string]*client{}, retained: map[string]place{}, kept: map[string]kept{}, segments: map[uint32]*segment{}}
 }
 
 // known is the session of a client, nil if there is none.
@@ -72,7 +69,6 @@ func (s *state) at(id string) *client {
 		c = &client{
 			subs:     map[mqtt.Filter]broker.Subscribed{},
 			received: map[uint16]struct{}{},
-			messages: map[uint64]waiting{},
 		}
 		s.clients[id] = c
 	}
@@ -112,6 +108,12 @@ func (s *state) apply(r record, at place) {
 		s.fly(r.ClientID, r.Number, func(f *flight) { f.Released = true })
 	case *settledRecord:
 		s.settle(s.at(r.ClientID), r.Number)
+	case *keptRecord:
+		s.keep(r, at)
+	case *countedRecord:
+		c := s.at(r.ClientID)
+		s.settle(c, r.Number)
+		c.tallies.add(r)
 	}
 }
 
@@ -127,6 +129,7 @@ func (s *state) enter(r *enteredRecord, at place) {
 	}
 	c.head.ClientID, c.head.User, c.head.Inner = r.ClientID, r.User, r.Inner
 	c.head.Connected, c.head.Expiry, c.head.Will = true, r.Expiry, r.Will
+	c.head.Cert, c.head.Local = r.Cert, r.Local
 	s.changed = s.changed || r.Expiry > 0
 }
 
@@ -148,6 +151,8 @@ func (s *state) restore(r *sessionRecord, at place) {
 	for _, id := range r.Received {
 		c.received[id] = struct{}{}
 	}
+	c.head.Tallies = nil
+	c.tallies = talliesOf(r.Tallies)
 }
 
 // end forgets a session and what waits for it.
@@ -156,7 +161,7 @@ func (s *state) end(id string) {
 	if c == nil {
 		return
 	}
-	for number := range c.messages {
+	for number := range c.waiting.all() {
 		s.settle(c, number)
 	}
 	if c.place.segment != nil {
@@ -169,40 +174,79 @@ func (s *state) end(id string) {
 // queue is a message with all who wait for it, in place of what was known of
 // it.
 func (s *state) queue(r *messageRecord, at place) {
-	m := &message{place: at, left: len(r.To), born: s.ages.now}
-	if m.left == 0 {
-		return
+	s.last = max(s.last, r.Number)
+	if r.By.ClientID != "" {
+		s.at(r.By.ClientID).received[r.By.PacketID] = struct{}{}
 	}
-	at.enter()
-	s.ages.add(m.born, 1)
+	s.forget(r)
+	left := 0
 	for i := range r.To {
 		t := &r.To[i]
 		c := s.at(t.ClientID)
-		s.settle(c, r.Number)
-		c.messages[r.Number] = waiting{m, t.flight}
+		if c.waiting.add(r.Number) {
+			left++
+		}
+		if t.flight != (flight{}) {
+			c.fly(r.Number, t.flight)
+		} else {
+			delete(c.flights, r.Number)
+		}
 		s.order = max(s.order, t.Order)
 	}
+	if left == 0 {
+		return
+	}
+	at.enter()
+	s.segments[uint32(at.segment.number)] = at.segment
+	s.messages.put(r.Number, spot{uint32(at.segment.number), at.offset, at.size, left})
+	s.ages.add(r.Number, 1)
+}
+
+// forget takes out what was known of a message: mostly nothing, or that the same
+// sessions wait for it elsewhere.
+func (s *state) forget(r *messageRecord) {
+	for i := range r.To {
+		s.settle(s.at(r.To[i].ClientID), r.Number)
+	}
+	if _, left := s.messages.get(r.Number); left { // its number was given twice
+		for _, c := range s.clients {
+			s.settle(c, r.Number)
+		}
+	}
+}
+
+// where is the place of a message that waits.
+func (s *state) where(number uint64) (place, bool) {
+	at, ok := s.messages.get(number)
+	return place{s.segments[at.segment], at.offset, at.size}, ok
 }
 
 // fly changes the flight of a message to a session.
 func (s *state) fly(id string, number uint64, change func(*flight)) {
-	c := s.at(id)
-	if w, ok := c.messages[number]; ok {
-		change(&w.flight)
-		c.messages[number] = w
+	if c := s.at(id); c.waiting.has(number) {
+		f := c.flights[number]
+		change(&f)
+		c.fly(number, f)
 	}
+}
+
+func (c *client) fly(number uint64, f flight) {
+	if c.flights == nil {
+		c.flights = map[uint64]flight{}
+	}
+	c.flights[number] = f
 }
 
 // settle takes a session off those who wait for a message.
 func (s *state) settle(c *client, number uint64) {
-	w, ok := c.messages[number]
-	if !ok {
+	if !c.waiting.remove(number) {
 		return
 	}
-	delete(c.messages, number)
-	if w.left--; w.left == 0 {
-		w.place.leave()
-		s.ages.add(w.born, -1)
+	delete(c.flights, number)
+	at, _ := s.where(number)
+	if s.messages.drop(number) {
+		at.leave()
+		s.ages.add(number, -1)
 	}
 }
 

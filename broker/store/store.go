@@ -10,11 +10,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fieldmq/broker"
@@ -32,18 +34,21 @@ type Store struct {
 
 	appended, written, synced atomic.Uint64 // bytes since Open
 
-	wake   chan struct{} // one place: Run has something to do before its next beat
-	writer chan struct{} // one place: who fills it may use what stands under it
-	queue  []batch       // to be written, in order
-	spare  []byte        // the buffer of the last one
-	since  time.Time     // when the oldest byte that is not synced was written
-	failed time.Time     // when a sync last failed
+	wake     chan struct{} // one place: Run has something to do before its next beat
+	writer   chan struct{} // one place: who fills it may use what stands under it
+	queue    []batch       // to be written, in order
+	spare    []byte        // the buffer of the last one
+	fetchers sync.Pool     // for Read
+	since    time.Time     // when the oldest byte that is not synced was written
+	failed   time.Time     // when a sync last failed
+	reserved bool          // there is room for what makes room
 
 	mu       sync.Mutex
 	state    *state
 	segments []*segment // the oldest first; records go to the last
 	pending  batch
 	full     error // nil: messages are taken
+	room     int64 // bytes that may be taken until it is looked again
 	fault    error // of the last attempt to write
 	broken   error // records were left out: the store is of no use until it is opened again
 	closed   bool
@@ -60,8 +65,10 @@ type batch struct {
 
 // disk is what tests have fail.
 type disk struct {
-	sync func(*os.File) error
-	free func(dir string) (int64, error)
+	open     func(name string, flag int, mode os.FileMode) (*os.File, error)
+	sync     func(*os.File) error
+	allocate func(*os.File, int64) error
+	free     func(dir string) (int64, error)
 }
 
 // Figures count what a store does. They may be read at any time.
@@ -73,21 +80,24 @@ type Figures struct {
 }
 
 // Open locks a folder, which it makes if it is not there, and reads what is in
-// it. What was damaged Damage tells. Close must be called.
+// it. What was damaged Damage tells. Close must be called. A store on a disk that has
+// become read-only, as memory cards do when they are worn, fails as one whose disk
+// fails later: what is in it can be read and delivered, and no message is taken.
 func Open(dir string, cfg Config, log *slog.Logger) (*Store, error) {
-	s, err := open(dir, cfg, log)
+	s, err := open(dir, cfg, disk{os.OpenFile, syncData, allocate, freeSpace}, log)
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-func open(dir string, cfg Config, log *slog.Logger) (_ *Store, err error) {
+func open(dir string, cfg Config, d disk, log *slog.Logger) (_ *Store, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, dir: dir, log: log, disk: disk{syncData, freeSpace}, wake: make(chan struct{}, 1), writer: make(chan struct{}, 1)}
-	if s.lock, err = lock(dir); err != nil {
+	s := &Store{cfg: cfg, dir: dir, log: log, disk: d, wake: make(chan struct{}, 1), writer: make(chan struct{}, 1)}
+	s.fetchers.New = func() any { return &fetcher{} }
+	if s.lock, err = lock(dir, &s.disk); err != nil {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
@@ -103,18 +113,29 @@ func (s *Store) begin() error {
 	if err != nil {
 		return err
 	}
-	if err := found.tidy(); err != nil {
+	if err := found.tidy(); err != nil && !errors.Is(err, syscall.EROFS) { // then it is found again
 		return err
 	}
 	s.state, s.segments, s.damage = found.state, found.segments, found.damage
+	_, err = os.Stat(s.reservePath())
+	s.reserved = err == nil // an earlier life left it
 	active := found.last()
 	if active == nil || active.end >= int64(s.cfg.Segment) {
-		active, err = create(s.dir, found.next)
+		next, err := s.create(found.next)
+		switch {
+		case err == nil:
+			active = next
+			s.segments = append(s.segments, active)
+		case active == nil:
+			return err
+		default: // a disk that is full may have room in what it has given us
+			s.log.Warn("no new segment of the store", "error", err)
+			err = active.resume(&s.disk)
+		}
 		if err != nil {
 			return err
 		}
-		s.segments = append(s.segments, active)
-	} else if err := active.resume(); err != nil {
+	} else if err := active.resume(&s.disk); err != nil {
 		return err
 	}
 	s.pending = batch{segment: active, at: active.end}
@@ -155,10 +176,14 @@ const maxBehind = 16 << 20
 func (s *Store) Append(r broker.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.append(s.state.note(r))
+}
+
+// append takes note of a record, unless that is nil. Lock held.
+func (s *Store) append(note record) error {
 	if s.closed {
 		return ErrClosed
 	}
-	note := s.state.note(r)
 	if note == nil {
 		return nil
 	}
@@ -167,7 +192,7 @@ func (s *Store) Append(r broker.Record) error {
 		return err
 	}
 	s.put(note)
-	if len(s.pending.buf) > biggestSpare || s.pending.segment.end >= int64(s.cfg.Segment) {
+	if s.laden() {
 		s.poke()
 	}
 	return nil
@@ -191,7 +216,14 @@ func (s *Store) admit(r record) error {
 	if behind > maxBehind && s.fault == nil {
 		return ErrFull
 	}
-	return cmp.Or(s.broken, s.fault, s.full)
+	if s.room < 0 {
+		s.full = ErrFull
+	}
+	err := cmp.Or(s.broken, s.fault, s.full)
+	if noRoom(err) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // put adds a record to the log. Lock held.
@@ -202,6 +234,7 @@ func (s *Store) put(r record) {
 	size := len(p.buf) - start
 	s.state.apply(r, place{p.segment, p.segment.end, size})
 	p.segment.end += int64(size)
+	s.room -= int64(size)
 	s.appended.Add(uint64(size))
 }
 

@@ -25,12 +25,13 @@ func (s *Store) flush() error {
 	}
 	for len(s.queue) > 0 {
 		b := &s.queue[0]
-		if err := b.segment.write(b.buf, b.at); err != nil {
+		if err := s.write(b); err != nil {
 			return s.blame(fmt.Errorf("write to the store: %w", err))
 		}
 		if s.since.IsZero() {
 			s.since = time.Now()
 		}
+		s.arrived(b)
 		s.written.Add(uint64(len(b.buf)))
 		s.figures.Written.Add(int64(len(b.buf)))
 		if cap(b.buf) <= biggestSpare {
@@ -39,6 +40,13 @@ func (s *Store) flush() error {
 		s.queue = slices.Delete(s.queue, 0, 1)
 	}
 	return s.blame(nil)
+}
+
+// arrived notes that a batch is in its file.
+func (s *Store) arrived(b *batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.segment.flushed = b.at + int64(len(b.buf))
 }
 
 // enqueue closes the pending batch. Lock held.
@@ -65,7 +73,7 @@ func (s *Store) roll() error {
 		return err
 	}
 	old := s.pending.segment // only this goroutine changes it
-	next, err := create(s.dir, old.number+1)
+	next, err := s.create(old.number + 1)
 	if err != nil {
 		return s.blame(fmt.Errorf("start a segment of the store: %w", err))
 	}
@@ -78,7 +86,7 @@ func (s *Store) roll() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	return old.seal(end)
+	return old.seal(end, &s.disk)
 }
 
 // retryAfter is how long a disk that failed to sync is left alone.
@@ -95,13 +103,29 @@ func (s *Store) sync() error {
 		return errSyncFailed
 	}
 	written := s.written.Load()
+	changed := s.settleChange()
 	if err := s.syncSegments(); err != nil {
 		s.failed = time.Now()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.state.changed = s.state.changed || changed
 		return err
 	}
 	s.synced.Store(written)
 	s.since = time.Time{}
 	return nil
+}
+
+// settleChange takes back that something has changed which is to be on the disk soon,
+// if all of it is in the file, and so will be.
+func (s *Store) settleChange() (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed = s.state.changed
+	if s.appended.Load() == s.written.Load() {
+		s.state.changed = false
+	}
+	return changed
 }
 
 // syncSegments syncs each segment that was written to. For one of them that
@@ -113,7 +137,7 @@ func (s *Store) syncSegments() (failed error) {
 			continue
 		}
 		s.figures.Syncs.Add(1)
-		if err := g.sync(s.disk.sync); err != nil {
+		if err := g.sync(&s.disk); err != nil {
 			if failed != nil {
 				return errors.Join(failed, err)
 			}

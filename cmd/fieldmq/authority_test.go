@@ -30,7 +30,7 @@ func newAuthority(t *testing.T, dir, name string) *authority {
 	t.Helper()
 	a := &authority{t: t, dir: dir}
 	a.cert, a.key = a.issue(name, &x509.Certificate{
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	})
 	return a
 }
@@ -44,10 +44,11 @@ func (a *authority) server(name string) {
 }
 
 // client writes <name>.crt and <name>.key for a client of that common name.
-func (a *authority) client(name string) {
-	a.issue(name, &x509.Certificate{
+func (a *authority) client(name string) *x509.Certificate {
+	cert, _ := a.issue(name, &x509.Certificate{
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
+	return cert
 }
 
 // issue signs a certificate; the first one signs itself.
@@ -79,6 +80,22 @@ func (a *authority) issue(name string, template *x509.Certificate) (*x509.Certif
 	a.write(name+".crt", "CERTIFICATE", der)
 	a.write(name+".key", "PRIVATE KEY", private)
 	return cert, key
+}
+
+// revoke writes the list of revoked certificates, <name>.crl.
+func (a *authority) revoke(name string, certs ...*x509.Certificate) {
+	a.t.Helper()
+	a.last++
+	list := &x509.RevocationList{Number: big.NewInt(a.last), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}
+	for _, c := range certs {
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: time.Now()})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.write(name+".crl", "X509 CRL", der)
 }
 
 func (a *authority) write(name, kind string, der []byte) {

@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fieldmq/gateway"
+	"fieldmq/gateway/levels"
 )
 
 func brokerCommand() *cobra.Command {
 	var file string
 	var logging logFlags
 	c := &cobra.Command{
-		Use:   "broker",
+		Use:   "broker [file]",
 		Short: "Run the MQTT broker alone, without devices",
 		Long: `Broker serves what the section broker of a configuration file says, and keeps in
 gateway.data, if that is set, what must survive a restart; it heeds nothing else
@@ -32,16 +33,18 @@ To serve others too, write a file such as
 and give the users passwords: fieldmq passwd --file users ann
 
 Users and certificates are read again when their files change. SIGHUP reads the
-rules again, too; clients that lose their right are cut. Ctrl-C and SIGTERM
-stop the broker.`,
+listeners, the rules and the section log again, too; clients that lose their
+right are cut. Ctrl-C
+and SIGTERM stop the broker.`,
 		Example: "  fieldmq broker\n  fieldmq broker --config broker.yaml",
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			log, err := logging.logger(c.ErrOrStderr())
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			fileNamed(args, &file)
+			log, levels, err := logging.changeable(c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			return runBroker(c.Context(), file, log)
+			return runBroker(c.Context(), file, log, levels)
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "", "the configuration `file`")
@@ -49,7 +52,7 @@ stop the broker.`,
 	return c
 }
 
-func runBroker(ctx context.Context, file string, log *slog.Logger) error {
+func runBroker(ctx context.Context, file string, log *slog.Logger, levels *levels.Levels) error {
 	load := func() (*gateway.Config, error) {
 		if file == "" {
 			return gateway.Read("defaults", []byte("{}"), nil)
@@ -69,12 +72,13 @@ func runBroker(ctx context.Context, file string, log *slog.Logger) error {
 	if err := service.Keep(config); err != nil {
 		return err
 	}
+	service.Levels(levels, &config.Log)
 	log.Info("the broker is running", "version", gateway.Version(), "config", file)
 	tellURLs(log, service.URLs())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error {
-		return reload(ctx, hangups, log, load, func(config *gateway.Config) { service.Reload(&config.Broker) })
+		return reloadBroker(ctx, hangups, log, load, service, levels)
 	})
 	if err := group.Wait(); err != nil {
 		return err

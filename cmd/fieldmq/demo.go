@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,9 +44,11 @@ with its real drivers over real ports, serves them from its broker, and bridges
 that to a second broker that plays the cloud, on this machine only. Nothing is
 written outside a temporary folder.
 
-On a terminal it shows the devices as a table, and keys break them; elsewhere it
+Its page in the browser shows the devices, with charts and switches, and all the
+works of the gateway. On a terminal it shows the devices as a table, and keys break them; elsewhere it
 prints each message as a line. Faults can also be given with --fault, or be
 published: mosquitto_pub -t ` + faultTopic + ` -m 'meter silence for 20s'
+The cloud goes away by 'cloud silence' and comes back by 'cloud ok'.
 
 To go on from here, keep its configuration:
 
@@ -74,7 +77,7 @@ func demo(ctx context.Context, f demoFlags, out, errs io.Writer) error {
 			return err
 		}
 	}
-	log, err := f.logging.logger(errs)
+	log, levels, err := f.logging.changeable(errs)
 	if err != nil {
 		return err
 	}
@@ -101,6 +104,7 @@ func demo(ctx context.Context, f demoFlags, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	g.Levels(levels)
 	if f.span > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.span)
@@ -150,7 +154,11 @@ func openDemo(ctx context.Context, config *gateway.Config, log *slog.Logger) (*g
 		}
 	}
 	g, err := gateway.Open(ctx, config, log)
-	return g, notes, err
+	if err != nil {
+		return nil, nil, err
+	}
+	g.Plan = planned
+	return g, notes, nil
 }
 
 // play runs the plant, the cloud, the gateway and the show until ctx ends.
@@ -163,7 +171,7 @@ func play(ctx context.Context, p *plant.Plant, up *cloud, g *gateway.Gateway, s 
 	group.Go(func() error { return up.run(field) })
 	group.Go(func() error {
 		for m := range g.Server().Subscribe(field, faultTopic) {
-			s.note(fault(p, string(m.Payload)))
+			s.note(fail(p, up, string(m.Payload)))
 		}
 		return nil
 	})
@@ -171,7 +179,7 @@ func play(ctx context.Context, p *plant.Plant, up *cloud, g *gateway.Gateway, s 
 	group.Go(func() error {
 		return keys(field, os.Stdin, func(key byte) {
 			if text := s.pressed(key); text != "" {
-				s.note(fault(p, text))
+				s.note(fail(p, up, text))
 			}
 		})
 	})
@@ -180,4 +188,16 @@ func play(ctx context.Context, p *plant.Plant, up *cloud, g *gateway.Gateway, s 
 		return g.Run(ctx)
 	})
 	return group.Wait()
+}
+
+// fail carries out a fault of a device or of the cloud, and says what is the
+// matter now.
+func fail(p *plant.Plant, up *cloud, text string) string {
+	if !up.fault(text) {
+		return fault(p, text)
+	}
+	if strings.Contains(text, "ok") {
+		return "the cloud is back"
+	}
+	return "the cloud is away: what is for it waits; '" + cloudBack + "' brings it back"
 }

@@ -5,61 +5,86 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fieldmq/drivers"
+	"fieldmq/drivers/modbus"
 	"fieldmq/gateway"
 	"fieldmq/gateway/probe"
 )
 
 func explainCommand() *cobra.Command {
 	var asJSON bool
+	var v via
 	c := &cobra.Command{
 		Use:   "explain {file} {device} {point}",
 		Short: "Show what stands behind a value: words, types, orders, times",
-		Long: `Explain reads one point of a Modbus device, without the gateway, and shows why
-its value is what it is: the words on the wire, and what these words would be in
+		Long: `Explain reads one point of a Modbus device, and shows why its value is what it is: the words on the wire, and what these words would be in
 every type and byte order, at other scales, and one register before or after,
-because some manuals count from 1. The most plausible comes first, by the unit
+because some manuals count from 1, and the bytes of the exchange with their
+times. Of a device that speaks text or frames of its own it shows what was heard
+of it. The most plausible comes first, by the unit
 and the range that the configuration knows; * marks what the configuration says.
+
+` + viaHelp + `
 
 Exit codes: 0 done, 1 failed, 3 the file has faults, 4 no answer.`,
 		Example: "  fieldmq explain site.yaml meter voltage\n  fieldmq explain site.yaml boiler flow --json",
 		Args:    cobra.ExactArgs(3),
 		RunE: func(c *cobra.Command, args []string) error {
-			return explainPoint(c.Context(), args[0], args[1], args[2], asJSON, c.OutOrStdout())
+			return explainPoint(c.Context(), &v, args[0], args[1], args[2], asJSON, c.OutOrStdout())
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as one JSON object")
+	v.flags(c)
+	v.look = true
 	return c
 }
 
-func explainPoint(ctx context.Context, file, device, point string, asJSON bool, out io.Writer) error {
+func explainPoint(ctx context.Context, v *via, file, device, point string, asJSON bool, out io.Writer) error {
 	config, err := gateway.Load(file)
 	if err != nil {
 		return err
 	}
-	bus, _, err := probe.Find(config, device)
+	bus, d, err := probe.Find(config, device)
 	if err != nil {
 		return usage("%v", err)
 	}
-	p, err := probe.Open(ctx, config, device, slog.New(slog.DiscardHandler))
+	entries, err := probe.Points(d, point)
+	if err != nil {
+		return usage("%v", err)
+	}
+	if tapped, ok := bus.Settings.(drivers.Tapped); ok {
+		tapped.Tapped() // before the bus is opened
+	}
+	p, err := v.open(ctx, config, brokers(config), device)
 	if err != nil {
 		return err
 	}
-	defer p.Close()
-	entries, err := p.Points(point)
-	if err != nil {
-		return usage("%v", err)
+	defer func() { p.Close() }()
+	ear := &ear{}
+	if tapped, ok := bus.Settings.(drivers.Tapped); ok && p.client == nil {
+		tapped.Tapped().Listen(ear.hear)
+	}
+	if _, words := entries[0].Point.At.(*modbus.Address); !words {
+		return explainHeard(ctx, p, entries[0], ear, asJSON, out)
 	}
 	x, err := p.Explain(ctx, bus.Settings, entries[0])
+	if err == nil && x.Reading.Silent() {
+		if lent, ok := v.instead(ctx, p, config, brokers(config), device); ok {
+			p = lent
+			x, err = p.Explain(ctx, bus.Settings, entries[0])
+		}
+	}
 	if err != nil {
 		return err
 	}
+	x.Exchange = probe.Steps(ear.all())
+	x.LastError = lastError(ctx, p.client, device)
 	if asJSON {
 		err = json.NewEncoder(out).Encode(x)
 	} else {
@@ -73,10 +98,22 @@ func explainPoint(ctx context.Context, file, device, point string, asJSON bool, 
 
 func printExplanation(out io.Writer, x *probe.Explanation) error {
 	r := &x.Reading
-	fmt.Fprintf(out, "%v is %s\n", r.Point, valueOf(r))
-	fmt.Fprintf(out, "%v, which manuals call %s; words %s\n", r.Point.At, r.Manual(), strings.TrimSpace(r.Words()))
+	is := " is"
+	if r.Err != nil {
+		is = ":"
+	}
+	fmt.Fprintf(out, "%v%s %s\n", r.Point, is, valueOf(r))
+	fmt.Fprintf(out, "%v, which manuals call %s", r.Point.At, r.Manual())
+	if words := strings.TrimSpace(r.Words()); words != "" {
+		fmt.Fprintf(out, "; words %s", words)
+	}
+	fmt.Fprintln(out)
 	fmt.Fprintf(out, "asked with function code %d: %d bytes out, %d bytes back; took %v, planned %v\n",
 		x.Function, x.Sent, x.Received, round(x.Took), round(x.Wire))
+	printSteps(out, x.Exchange)
+	if x.LastError != "" {
+		fmt.Fprintf(out, "the last error of the device that the gateway knows of: %s\n", x.LastError)
+	}
 	if len(x.Views) == 0 {
 		return nil
 	}

@@ -28,7 +28,7 @@ func keys(ctx context.Context, in *os.File, pressed func(byte)) error {
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &single); err != nil {
 		return err
 	}
-	defer unix.IoctlSetTermios(fd, unix.TCSETS, before)
+	defer func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, before) }()
 	key := make([]byte, 1)
 	for ctx.Err() == nil {
 		n, err := unix.Read(fd, key)

@@ -3,9 +3,10 @@ package main
 import (
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
+
+	"fieldmq/gateway/levels"
 )
 
 // logFlags are how much is logged, and in which form.
@@ -18,13 +19,29 @@ func (l *logFlags) add(c *cobra.Command) {
 
 // logger writes to w; without times where the journal adds its own.
 func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	options := &slog.HandlerOptions{}
+	log, _, err := l.changeable(w)
+	return log, err
+}
+
+// changeable is a logger whose levels can be changed later.
+func (l *logFlags) changeable(w io.Writer) (*slog.Logger, *levels.Levels, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.level)); err != nil {
-		return nil, usage("--log-level: %q is none of debug, info, warn, error", l.level)
+		return nil, nil, usage("--log-level: %q is none of debug, info, warn, error", l.level)
 	}
-	options.Level = level
-	if os.Getenv("JOURNAL_STREAM") != "" {
+	h, err := l.handler(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	ls := levels.New(level)
+	return slog.New(ls.Handler(h)), ls, nil
+}
+
+// handler writes whatever it is given.
+func (l *logFlags) handler(w io.Writer) (slog.Handler, error) {
+	options := &slog.HandlerOptions{Level: slog.LevelDebug}
+	journal := inJournal(w)
+	if journal {
 		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{}
@@ -32,11 +49,16 @@ func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 			return a
 		}
 	}
+	handler := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	switch l.format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
+	default:
+		return nil, usage("--log-format: %q is neither text nor json", l.format)
 	}
-	return nil, usage("--log-format: %q is neither text nor json", l.format)
+	if journal {
+		return newJournal(w, handler), nil
+	}
+	return handler(w), nil
 }

@@ -44,7 +44,7 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.SetErr(errs)
 	running := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { running = true }
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	var faults configs.Faults
 	var wrong usageError
 	switch {
@@ -56,7 +56,11 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		}
 		return exitConfig
 	case !running, errors.As(err, &wrong):
-		fmt.Fprintf(errs, "fieldmq: %v\nTry 'fieldmq --help'.\n", err)
+		fmt.Fprintln(errs, "fieldmq:", err)
+		if !running && command.HasParent() {
+			fmt.Fprintln(errs, "Usage:", command.UseLine())
+		}
+		fmt.Fprintf(errs, "Try '%s --help'.\n", command.CommandPath())
 		return exitUsage
 	}
 	fmt.Fprintln(errs, "fieldmq:", err)
@@ -86,6 +90,13 @@ func (e usageError) Error() string { return string(e) }
 
 func usage(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
+// fileNamed lets a command take its configuration file as a word, too.
+func fileNamed(args []string, file *string) {
+	if len(args) > 0 {
+		*file = args[0]
+	}
+}
+
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fieldmq",
@@ -105,6 +116,28 @@ Then describe your own devices in a file, have it checked, and run it:
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), checkCommand(), planCommand(), scanCommand(), readCommand(), writeCommand(), explainCommand(), demoCommand(), simCommand(), brokerCommand(), passwdCommand(), profilesCommand(), storeCommand(), versionCommand())
+	root.AddCommand(
+		runCommand(),
+		reloadCommand(),
+		checkCommand(),
+		planCommand(),
+		scanCommand(),
+		readCommand(),
+		writeCommand(),
+		explainCommand(),
+		learnedCommand(),
+		recordCommand(),
+		replayCommand(),
+		sniffCommand(),
+		doctorCommand(),
+		demoCommand(),
+		simCommand(),
+		brokerCommand(),
+		passwdCommand(),
+		profilesCommand(),
+		storeCommand(),
+		versionCommand(),
+		manCommand(),
+	)
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"strconv"
 	"strings"
@@ -27,10 +28,12 @@ func writeMoved(f simFlags, p *plant.Plant) error {
 			Port    *configs.Node `yaml:"port"`
 			Address *configs.Node `yaml:"address"`
 			Chip    *configs.Node `yaml:"chip"`
+			Listen  *configs.Node `yaml:"listen"`
+			CA      *configs.Node `yaml:"ca"`
 		}
 		b.Decode(&keys, configs.Any)
 		place := strconv.Quote(p.Port(b.Name))
-		written := false
+		written := keys.Listen != nil // where devices dial in they do so
 		for _, n := range []*configs.Node{keys.Port, keys.Address, keys.Chip} {
 			if n != nil {
 				line := &lines[n.Line()-1]
@@ -38,12 +41,25 @@ func writeMoved(f simFlags, p *plant.Plant) error {
 				written = true
 			}
 		}
+		if ca := p.Authority(b.Name); ca != "" {
+			trust(lines, keys.CA, cmp.Or(keys.Address, keys.Listen), strconv.Quote(ca))
+		}
 		if !written { // only a chip may go without saying
 			line := &lines[keys.Driver.Line()-1]
 			*line = addAfter(*line, keys.Driver.Column(), "chip: "+place)
 		}
 	}
 	return os.WriteFile(f.write, []byte(strings.Join(lines, "\n")), 0o644)
+}
+
+// trust names the file with the certificate that signs the simulator's, in place
+// of another or behind the address.
+func trust(lines []string, ca, address *configs.Node, file string) {
+	if ca != nil {
+		lines[ca.Line()-1] = replaceScalar(lines[ca.Line()-1], ca.Column(), file)
+		return
+	}
+	lines[address.Line()-1] = addAfter(lines[address.Line()-1], address.Column(), "ca: "+file)
 }
 
 // replaceScalar replaces the value that begins in a column of a line of YAML;

@@ -20,9 +20,9 @@ const defaultUsers = "/etc/fieldmq/users"
 
 func passwdCommand() *cobra.Command {
 	var file string
-	var remove bool
+	var remove, hash bool
 	c := &cobra.Command{
-		Use:   "passwd name",
+		Use:   "passwd name | --hash",
 		Short: "Set the password of a user of the broker, or delete the user",
 		Long: `Passwd writes the file that broker.users names: a line for each user, with a hash
 from which nobody can tell the password. The file is made if there is none, and
@@ -36,10 +36,24 @@ A gateway that runs takes the change within seconds. It cuts the clients of a
 user that is deleted or has another password.
 
 mosquitto's password files can be used, too; what passwd adds to one can only be
-read by fieldmq.`,
-		Example: "  fieldmq passwd dashboard\n  fieldmq passwd --file users ann <ann.secret\n  fieldmq passwd --delete ann",
-		Args:    cobra.ExactArgs(1),
+read by fieldmq. Lines name:password, as people write them by hand, work as well;
+with --hash, passwd puts a hash in the place of each such password. Their clients
+are cut once, and come back with the passwords that they have.`,
+		Example: "  fieldmq passwd dashboard\n  fieldmq passwd --file users ann <ann.secret\n  fieldmq passwd --delete ann\n  fieldmq passwd --hash",
+		Args: func(c *cobra.Command, args []string) error {
+			if hash {
+				return cobra.NoArgs(c, args)
+			}
+			return cobra.ExactArgs(1)(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if hash {
+				n, err := access.HashPlain(file)
+				if err == nil {
+					fmt.Fprintf(c.ErrOrStderr(), "passwords hashed in %s: %d\n", file, n)
+				}
+				return err
+			}
 			name := args[0]
 			if err := access.ValidName(name); err != nil {
 				return usage("%v", err)
@@ -69,6 +83,8 @@ read by fieldmq.`,
 	}
 	c.Flags().StringVarP(&file, "file", "f", defaultUsers, "the `file` of users")
 	c.Flags().BoolVar(&remove, "delete", false, "delete the user")
+	c.Flags().BoolVar(&hash, "hash", false, "hash the passwords that stand in the clear in the file")
+	c.MarkFlagsMutuallyExclusive("delete", "hash")
 	return c
 }
 

@@ -34,6 +34,8 @@ func TestPasswdWritesAFileForItsOwner(t *testing.T) {
 		{"wants one that fits a packet", strings.Repeat("x", 65_536), []string{"eve"}, 1, "longer"},
 		{"wants a name that fits a line", "x\n", []string{"a:b"}, 2, "is no name for a user"},
 		{"takes no password from the command line", "x\n", []string{"eve", "secret"}, 2, "accepts 1 arg"},
+		{"finds no password to hash", "", []string{"--hash"}, 0, "passwords hashed in " + file + ": 0"},
+		{"hashes all or sets one", "x\n", []string{"--hash", "ann"}, 2, "unknown command"},
 		{"teaches", "", []string{"--help"}, 0, "never taken from the command line"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -55,6 +55,8 @@ type process struct {
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: filepath.Base(name), cmd: exec.Command(name, args...), news: make(chan struct{}, 1), ended: make(chan struct{})}
+	// What is killed leaves its temporary files behind; TestMain removes them.
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(binary))
 	out, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -176,6 +178,14 @@ func (p *process) say(line string) {
 	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// startMosquitto runs Debian's broker, which listens when this returns.
+func startMosquitto(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := start(t, "mosquitto", args...)
+	p.wait(0, "that it is running", func(line string) bool { return strings.HasSuffix(line, " running") }) // another line has the word, too
+	return p
 }
 
 // freePort is a port of the loopback that was free a moment ago.

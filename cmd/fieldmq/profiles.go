@@ -26,7 +26,12 @@ Points of the device's own come on top; a point of the same name changes single
 keys of the profile's. A profile of your own is a file beside the configuration:
 print one that comes near, change it, and name the file.`,
 		Example: "  fieldmq profiles\n  fieldmq profiles show eastron/sdm630\n  fieldmq profiles show eastron/sdm630 > mine.yaml   # then profile: mine.yaml",
-		Args:    cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("to print a profile: fieldmq profiles show %s", args[0])
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, name := range profiles.Names() {

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fieldmq/drivers"
+	"fieldmq/drivers/modbus"
 	"fieldmq/gateway/probe"
 )
 
@@ -20,15 +23,16 @@ func readCommand() *cobra.Command {
 	var every time.Duration
 	c := &cobra.Command{
 		Use:   "read {-b bus} {holding | input | coil | discrete} {register}\n  fieldmq read device [point ...]",
-		Short: "Read registers, or the points of a device, without the gateway",
+		Short: "Read registers, or the points of a device",
 		Long: `Read asks a device once, and prints what came: the place, its number in manuals,
 the words on the wire in hexadecimal, and the value.
 
 ` + busHelp + `
 
 With a configuration file devices and points go by their names, and values are
-what the gateway would publish. A serial port that a gateway has open cannot be
-shared: stop the gateway first.
+what the gateway would publish.
+
+` + viaHelp + `
 
 Exit codes: 0 answered, 1 refused or failed, 2 wrong command line, 4 no answer.`,
 		Example: `  fieldmq read -b 192.168.1.20 holding 0 -t float32 -n 4
@@ -44,6 +48,7 @@ Exit codes: 0 answered, 1 refused or failed, 2 wrong command line, 4 no answer.`
 		},
 	}
 	t.flags(c)
+	t.via.look = true
 	c.Flags().IntVarP(&t.words.Count, "count", "n", 1, "how many `values` follow each other; of a string, how many registers")
 	c.Flags().DurationVarP(&every, "every", "e", 0, "read again and again, each `time`, until Ctrl-C")
 	return c
@@ -67,13 +72,23 @@ func read(ctx context.Context, t *target, args []string, every time.Duration, ou
 
 // readWhile reads while the bus is there; once if there is no interval.
 func readWhile(ctx context.Context, t *target, args []string, every time.Duration, out io.Writer) error {
-	p, entries, err := t.open(ctx, args)
+	m, err := t.find(args)
 	if err != nil {
 		return err
 	}
-	defer p.Close()
-	for {
-		readings, err := p.Read(ctx, entries)
+	p, err := t.open(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer func() { p.Close() }()
+	for first := true; ; first = false {
+		readings, err := p.Read(ctx, m.entries)
+		if first && unheard(readings, err) {
+			if lent, ok := t.via.instead(ctx, p, m.config, t.brokers(m.config), m.device.ID); ok {
+				p = lent
+				readings, err = p.Read(ctx, m.entries)
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -89,21 +104,41 @@ func readWhile(ctx context.Context, t *target, args []string, every time.Duratio
 	}
 }
 
+// unheard says whether nothing was heard of a device.
+func unheard(readings []probe.Reading, err error) bool {
+	return errors.Is(err, drivers.ErrBus) || err == nil && !slices.ContainsFunc(readings, func(r probe.Reading) bool { return !r.Silent() })
+}
+
 // judge is the error of readings that are to be had once.
 func judge(readings []probe.Reading) error {
-	refused := 0
+	refused, hint := 0, ""
 	for _, r := range readings {
 		switch {
 		case r.Silent():
-			return fmt.Errorf("%v: %w", r.Point.At, drivers.ErrOffline)
+			return fmt.Errorf("%v: %w", r.Point.At, r.Err)
 		case r.Err != nil && !errors.Is(r.Err, drivers.ErrNoValue):
 			refused++
+			hint = cmp.Or(hint, manualHint(&r))
 		}
 	}
 	if refused > 0 {
-		return fmt.Errorf("%d of %s cannot be read", refused, count(len(readings), "point", "points"))
+		return fmt.Errorf("%d of %s cannot be read%s", refused, count(len(readings), "point", "points"), hint)
 	}
 	return nil
+}
+
+// manualHint says which register a manual may mean by the number of one that was
+// refused.
+func manualHint(r *probe.Reading) string {
+	at, ok := r.Point.At.(*modbus.Address)
+	if !ok || !errors.Is(r.Err, drivers.ErrRefused) {
+		return ""
+	}
+	n, ok := at.Table().Meant(at.First())
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; if %d is the number of a manual, %v %d is meant: registers count from 0 here", at.First(), at.Table(), n)
 }
 
 // print writes readings as lines of a table or of JSON.

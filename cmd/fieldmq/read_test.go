@@ -130,6 +130,28 @@ func TestWritesByNameKeepToTheRules(t *testing.T) {
 	}
 }
 
+func TestWhatMayNotBeWrittenNeedsNoBus(t *testing.T) {
+	text := strings.NewReplacer("DIR", t.TempDir(), "MQTT", "1", "WS", "2", "PLC", "3").Replace(siteYAML) // which nobody simulates
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		point, value, says string
+		code               int
+	}{
+		{"flow", "1", "read-only point", exitUsage},
+		{"setpoint", "99", "above the maximum 85", exitUsage},
+		{"mode", "hot", "is none of off, heating, fault", exitUsage},
+		{"pump", "true", "no such port", exitFailed}, // which looks for its port
+	} {
+		_, stderr, code := output(t, binary, "write", "-c", file, "--via", viaNone, "boiler", c.point, c.value)
+		if code != c.code || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v: exit %d: %s", c, code, stderr)
+		}
+	}
+}
+
 func TestWriteAsksAPerson(t *testing.T) {
 	file, _ := startDevices(t)
 	for answer, want := range map[string]struct {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"fieldmq/drivers"
+	"fieldmq/drivers/modbus"
 	"fieldmq/gateway/scan"
 )
 
@@ -23,6 +24,7 @@ type scanFlags struct {
 	timeout, budget time.Duration
 	write           string
 	json            bool
+	via             via
 }
 
 func scanCommand() *cobra.Command {
@@ -39,6 +41,9 @@ serial ports of this machine.
 A serial port without a speed is tried at all that are likely, with the likely
 unit ids first. Ctrl-C ends the scan and keeps what was found; so does --time.
 --write makes a configuration of it.
+
+` + viaHelp + ` A line that a gateway
+lends is asked at the speed that it has.
 
 Exit codes: 0 something was found, 4 nothing, 1 a bus could not be opened.`,
 		Example: `  fieldmq scan
@@ -59,6 +64,7 @@ Exit codes: 0 something was found, 4 nothing, 1 a bus could not be opened.`,
 	c.Flags().DurationVar(&f.budget, "time", 3*time.Minute, "the longest `time` for all of it")
 	c.Flags().StringVar(&f.write, "write", "", "write what was found as a configuration to this new `file`")
 	c.Flags().BoolVar(&f.json, "json", false, "each device as one JSON object on a line")
+	f.via.flags(c)
 	return c
 }
 
@@ -76,7 +82,7 @@ func runScan(ctx context.Context, f scanFlags, buses []string, out, errs io.Writ
 	ledger := &ledger{out: out, errs: errs, json: f.json, terminal: isTerminal(errs)}
 	found, err := scan.Run(ctx, scan.Config{
 		Buses: buses, Last: f.last, Timeout: f.timeout, Budget: f.budget,
-		Progress: ledger.progress, Found: ledger.found,
+		Progress: ledger.progress, Found: ledger.found, Borrow: f.borrow,
 	})
 	ledger.progress("")
 	fmt.Fprintf(errs, "%s found\n", count(len(found), "device", "devices"))
@@ -89,18 +95,27 @@ func runScan(ctx context.Context, f scanFlags, buses []string, out, errs io.Writ
 	return err
 }
 
+// borrow gets a bus that a running gateway has.
+func (f *scanFlags) borrow(ctx context.Context, words string) (*modbus.Bus, string, error) {
+	urls := brokersOf(defaultConfig)
+	switch f.via.url {
+	case "":
+	case viaNone:
+		return nil, "", errors.New("no gateway is to be asked")
+	default:
+		urls = []string{f.via.url}
+	}
+	bus, _, place, err := f.via.borrow(ctx, urls, words)
+	return bus, place.Line, err
+}
+
 // keepFound writes a configuration to a file that was not there.
 func keepFound(name string, found []scan.Found) error {
 	text, err := scan.Site(found)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(file, text)
-	return errors.Join(err, file.Close())
+	return keepText(name, text)
 }
 
 // ledger prints a scan as it goes: devices as they are found, and on a
@@ -125,17 +140,37 @@ func (l *ledger) progress(text string) {
 func (l *ledger) found(f scan.Found) {
 	l.progress("")
 	if l.json {
-		json.NewEncoder(l.out).Encode(f)
+		_ = json.NewEncoder(l.out).Encode(f)
 		return
 	}
 	fmt.Fprintf(l.out, "%s unit %d: %s\n", f.Bus, f.Unit, f.Answer)
 	if f.Identity != "" {
 		fmt.Fprintf(l.out, "  it says that it is %s\n", f.Identity)
 	}
+	if f.SunSpec != nil {
+		fmt.Fprintf(l.out, "  SunSpec at holding %d: models %s\n", f.SunSpec.Base, strings.Trim(fmt.Sprint(f.SunSpec.Models), "[]"))
+	}
 	for _, g := range f.Guesses {
-		fmt.Fprintf(l.out, "  %s, %s: %s; %d of its %s\n", g.Profile, g.Model, strings.Join(g.Evidence, ", "), g.Good, count(g.Points, "point", "points"))
+		fmt.Fprintf(l.out, "  %s, %s: %s\n", g.Profile, g.Model, strings.Join(evidence(g), ", "))
 	}
 	if len(f.Guesses) == 0 {
 		fmt.Fprintln(l.out, "  no profile fits")
 	}
+}
+
+// evidence is what speaks for a guess, and how much is not known.
+func evidence(g scan.Guess) []string {
+	var all []string
+	if g.Named {
+		all = append(all, "it says so itself")
+	}
+	all = append(all, g.Evidence...)
+	all = append(all, fmt.Sprintf("%d of its %s", g.Good, count(g.Points, "point", "points")))
+	if g.Zero > 0 {
+		all = append(all, fmt.Sprintf("%d of them zero", g.Zero))
+	}
+	if g.Silent > 0 {
+		all = append(all, fmt.Sprintf("%d not heard of", g.Silent))
+	}
+	return all
 }

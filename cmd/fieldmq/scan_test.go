@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,12 +17,16 @@ import (
 const scanYAML = `
 gateway: {id: box}
 buses:
-  line: {driver: modbus-rtu, port: DIR/line}
+  slow: {driver: modbus-rtu, port: DIR/slow, baud: 9600}
+  even: {driver: modbus-rtu, port: DIR/even, baud: 19200, parity: even}
+  fast: {driver: modbus-rtu, port: DIR/fast, baud: 38400}
   net:  {driver: modbus-tcp, address: "127.0.0.1:PORT"}
 devices:
-  meter:   {bus: line, unit: 1, profile: eastron/sdm630}
-  small:   {bus: line, unit: 6, profile: eastron/sdm120}
-  unknown: {bus: line, unit: 7, points: {x: {holding: 0, write: true}}}
+  meter:   {bus: slow, unit: 1, profile: eastron/sdm630}
+  small:   {bus: slow, unit: 6, profile: eastron/sdm120}
+  unknown: {bus: even, unit: 7, points: {x: {holding: 0, write: true}}}
+  second:  {bus: even, unit: 2, profile: eastron/sdm630}
+  third:   {bus: fast, unit: 3, profile: xy/md02}
   gavazzi: {bus: net, unit: 2, profile: carlo-gavazzi/em24}
   air:     {bus: net, unit: 3, profile: xy/md02}
 `
@@ -34,7 +39,7 @@ func TestScannedSiteRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, binary, "sim", "--config", file).expect("type a fault")
-	stdout, stderr, code := output(t, binary, "scan", dir+"/line", "127.0.0.1:"+port, "--last", "8", "--timeout", "100ms", "--write", found)
+	stdout, stderr, code := output(t, binary, "scan", dir+"/slow", dir+"/even", dir+"/fast", "127.0.0.1:"+port, "--last", "8", "--timeout", "400ms", "--write", found)
 	if code != 0 {
 		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
 	}
@@ -42,7 +47,7 @@ func TestScannedSiteRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"profile: eastron/sdm630", "profile: eastron/sdm120", "holding-0:", "profile: carlo-gavazzi/em24", "profile: xy/md02"} {
+	for _, want := range []string{"baud: 9600, data_bits: 8, driver: \"modbus-rtu\", parity: \"none\"", "baud: 19200, data_bits: 8, driver: \"modbus-rtu\", parity: \"even\"", "baud: 38400", "profile: eastron/sdm630", "profile: eastron/sdm120", "holding-0:", "profile: carlo-gavazzi/em24", "profile: xy/md02"} {
 		if !bytes.Contains(written, []byte(want)) {
 			t.Errorf("no %s in\n%s", want, written)
 		}
@@ -55,10 +60,9 @@ func TestScannedSiteRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := start(t, binary, "run", "--config", found)
-	for _, device := range []string{"sdm630-1", "sdm120-6", "unit-7", "em24-2", "md02-3"} {
-		run.wait(0, device+" online", func(line string) bool {
-			return strings.Contains(line, "device online") && strings.Contains(line, "device="+device)
-		})
+	for _, device := range []string{"sdm630-1", "sdm120-6", "unit-7", "sdm630-2", "md02-3", "em24-2", "md02-3-2"} {
+		online := regexp.MustCompile(`device online.* device=` + device + `$`)
+		run.wait(0, device+" online", online.MatchString)
 	}
 }
 
@@ -72,7 +76,7 @@ func TestStoppedScanKeepsWhatItFound(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	var f scan.Found
-	if err := json.Unmarshal([]byte(line), &f); err != nil || f.Bus != panel+" 9600 8N1" {
+	if err := json.Unmarshal([]byte(line), &f); err != nil || f.Bus != panel+" 19200 8N1" {
 		t.Errorf("%v: %s", err, line)
 	}
 	if _, stderr, code := output(t, binary, "check", found); code != 0 {

@@ -96,6 +96,9 @@ func (s *show) note(text string) {
 // directions say where to look and what to try.
 func (s *show) directions() []string {
 	var lines []string
+	for _, text := range s.gateway.Pages() {
+		lines = append(lines, "page     "+text)
+	}
 	for _, text := range s.gateway.URLs() {
 		u, _ := url.Parse(text) // the gateway made it
 		if u.Scheme == "mqtt" {
@@ -105,7 +108,7 @@ func (s *show) directions() []string {
 				fmt.Sprintf("break    mosquitto_pub -h %s -p %s -t %s -m 'meter silence for 20s'", u.Hostname(), u.Port(), faultTopic))
 			continue
 		}
-		lines = append(lines, "browser  "+text)
+		lines = append(lines, "socket   "+text)
 	}
 	host, port, _ := net.SplitHostPort(s.cloud.String())
 	return append(lines, fmt.Sprintf("cloud    mosquitto_sub -h %s -p %s -v -t 'demo/#'", host, port))
@@ -119,8 +122,11 @@ func (s *show) pressed(key byte) string {
 	if n := int(key - '1'); n >= 0 && n < len(breakable) {
 		return breakable[n] + " silence"
 	}
-	if key == '0' {
-		return "all ok"
+	switch {
+	case key == '0':
+		return allBack
+	case int(key-'1') == len(breakable):
+		return cloudAway
 	}
 	return ""
 }
@@ -164,7 +170,7 @@ func (s *show) screen(now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lines := append([]string{"fieldmq demo, " + now.Sub(s.began).Round(time.Second).String(), ""}, s.directions()...)
-	lines = append(lines, fmt.Sprintf("keys     1-%d silence %s; 0 all well; Ctrl-C ends", len(breakable), strings.Join(breakable, ", ")), "")
+	lines = append(lines, fmt.Sprintf("keys     1-%d silence %s, cloud; 0 all well; Ctrl-C ends", len(breakable)+1, strings.Join(breakable, ", ")), "")
 	lines = append(lines, s.board.lines(now, colors())...)
 	lines = append(lines, "")
 	lines = append(lines, s.notes...)

@@ -31,7 +31,7 @@ type simFlags struct {
 func simCommand() *cobra.Command {
 	var f simFlags
 	c := &cobra.Command{
-		Use:   "sim",
+		Use:   "sim [file]",
 		Short: "Simulate the devices of a configuration file",
 		Long: `Sim answers for exactly the devices of a configuration file, on the serial ports,
 addresses and chips that it names: all points of the file have values that are
@@ -53,8 +53,9 @@ Faults can be given with --fault, and on standard input while it runs: a device
 
 Kinds of faults: ` + faultKinds() + ".",
 		Example: "  fieldmq sim --config site.yaml\n  fieldmq sim --config site.yaml --write sim.yaml --fault 'boiler late 800ms 30%'",
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			fileNamed(args, &f.config)
 			return simulate(c.Context(), f, c.InOrStdin(), c.OutOrStdout())
 		},
 	}
@@ -126,9 +127,16 @@ func introduce(config *gateway.Config, p *plant.Plant, f simFlags, out io.Writer
 		for _, d := range b.Devices {
 			devices = append(devices, d.ID)
 		}
-		fmt.Fprintf(out, "%s (%s) answers at %s for %s\n", b.Name, b.Driver, p.Port(b.Name), strings.Join(devices, ", "))
+		verb := "answers"
+		if dialsIn(b) != nil {
+			verb = "dials in"
+		}
+		fmt.Fprintf(out, "%s (%s) %s at %s for %s\n", b.Name, b.Driver, verb, p.Port(b.Name), strings.Join(devices, ", "))
 		if place := placeOf(b); f.dir == "" && !samePlace(place, p.Port(b.Name)) {
 			fmt.Fprintf(out, "  and not at %s, which is not to be had; --write keeps a configuration that fits\n", place)
+		}
+		if ca := p.Authority(b.Name); ca != "" {
+			fmt.Fprintf(out, "  with a certificate that %s signs; --write names it as ca\n", ca)
 		}
 	}
 	fmt.Fprintln(out, `type a fault, such as "`+firstDevice(config)+` silence"; "all ok" ends all`)

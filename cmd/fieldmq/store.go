@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,9 +22,11 @@ func storeCommand() *cobra.Command {
 		Use:   "store",
 		Short: "Look into the data folder of a gateway",
 		Long: `Store looks into the folder that gateway.data names: sessions and the messages
-that wait for them, retained messages and wills. It changes nothing, and may be
-used while the gateway runs.`,
+that wait for them, retained messages, wills, and values of the gateway, such as
+counters. It changes nothing, and may be used while the gateway runs.`,
 		Example: "  fieldmq store show /var/lib/fieldmq\n  fieldmq store verify /var/lib/fieldmq\n  fieldmq store export /var/lib/fieldmq > backup.jsonl",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		storeSubcommand("show", "Say what is in it", showStore),
@@ -42,6 +46,7 @@ func storeSubcommand(name, short string, do func(io.Writer, *store.Report) error
 			if err != nil {
 				return err
 			}
+			defer r.Close()
 			out := bufio.NewWriter(c.OutOrStdout())
 			if err := do(out, r); err != nil {
 				out.Flush()
@@ -56,11 +61,15 @@ func showStore(out io.Writer, r *store.Report) error {
 	fmt.Fprintf(out, "%s, %d bytes, %d of them count\n", count(r.Segments, "segment", "segments"), r.Bytes, r.Live)
 	fmt.Fprintf(out, "%s, %s, %s, %s\n", count(r.Sessions, "session", "sessions"), count(r.Subscriptions, "subscription", "subscriptions"),
 		count(r.Retained, "retained message", "retained messages"), count(r.Messages, "message waits", "messages wait"))
+	if n := len(r.Kept); n > 0 {
+		fmt.Fprintf(out, "%s of the gateway\n", count(n, "value", "values"))
+	}
 	for _, d := range r.Damage {
 		fmt.Fprintf(out, "damage: %v\n", d)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	left := map[string]time.Time{}
+	accounts := map[string]*storeAccount{}
 	var clients []broker.Entered
 	for record, err := range r.All() {
 		if err != nil {
@@ -71,6 +80,11 @@ func showStore(out io.Writer, r *store.Report) error {
 			clients = append(clients, record)
 		case broker.Left:
 			left[record.ClientID] = record.At
+		case broker.Counted:
+			if accounts[record.ClientID] == nil {
+				accounts[record.ClientID] = &storeAccount{dropped: map[string]uint64{}}
+			}
+			accounts[record.ClientID].add(record)
 		}
 	}
 	for _, c := range clients {
@@ -78,9 +92,35 @@ func showStore(out io.Writer, r *store.Report) error {
 		if at, away := left[c.ClientID]; away {
 			state = "away since " + at.Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%q\t%s\t%s\n", c.ClientID, count(r.Waiting(c.ClientID), "message", "messages"), state)
+		fmt.Fprintf(table, "%q\t%s\t%s%s\n", c.ClientID, count(r.Waiting(c.ClientID), "message", "messages"), state, accounts[c.ClientID])
 	}
 	return table.Flush()
+}
+
+// storeAccount is what became of the messages that waited for an upstream.
+type storeAccount struct {
+	delivered uint64
+	dropped   map[string]uint64 // by reason
+}
+
+func (a *storeAccount) add(c broker.Counted) {
+	if c.Reason == "" {
+		a.delivered += c.Count
+		return
+	}
+	a.dropped[c.Reason] += c.Count
+}
+
+// String is what stands behind a session: nothing where nothing is counted.
+func (a *storeAccount) String() string {
+	if a == nil {
+		return ""
+	}
+	text := fmt.Sprintf(", %d delivered", a.delivered)
+	for _, reason := range slices.Sorted(maps.Keys(a.dropped)) {
+		text += fmt.Sprintf(", %d dropped (%s)", a.dropped[reason], reason)
+	}
+	return text
 }
 
 func verifyStore(out io.Writer, r *store.Report) error {
@@ -106,13 +146,25 @@ func exportStore(out io.Writer, r *store.Report) error {
 		if err != nil {
 			return err
 		}
-		kind := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", record), "broker."))
-		if err := lines.Encode(struct {
-			Record string `json:"record"`
-			What   any    `json:"what"`
-		}{kind, record}); err != nil {
+		if err := lines.Encode(exported(record)); err != nil {
+			return err
+		}
+	}
+	for _, k := range r.Kept {
+		if err := lines.Encode(exported(k)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// line is a line of an export.
+type line struct {
+	Record string `json:"record"`
+	What   any    `json:"what"`
+}
+
+func exported(record any) line {
+	_, name, _ := strings.Cut(fmt.Sprintf("%T", record), ".")
+	return line{strings.ToLower(name), record}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +17,7 @@ type target struct {
 	words  probe.Words
 	config string
 	json   bool
+	via    via
 }
 
 // flags adds the flags that say where to look.
@@ -30,6 +30,7 @@ func (t *target) flags(c *cobra.Command) {
 	f.StringVarP(&t.words.Scale, "scale", "s", "", "what the number is multiplied by, such as `0.1`")
 	f.StringVarP(&t.config, "config", "c", defaultConfig, "the configuration `file` of a device that is named")
 	f.BoolVar(&t.json, "json", false, "each reading as one JSON object on a line")
+	t.via.flags(c)
 }
 
 // busHelp says how a bus is written, for the help of several commands.
@@ -46,35 +47,48 @@ output shows beside it.`
 // direct says whether registers are meant, not named points.
 func (t *target) direct() bool { return t.words.Bus != "" }
 
-// open finds the device and the names of the points that the arguments mean,
-// and opens its bus. Of a device without names all points are meant.
-func (t *target) open(ctx context.Context, args []string) (*probe.Probe, []mapping.Entry, error) {
+// meant is the device and its points that arguments mean, in their site.
+type meant struct {
+	config  *gateway.Config
+	device  gateway.Device
+	entries []mapping.Entry
+}
+
+// find finds the device and the points that the arguments mean. Of a device
+// without names all points are meant.
+func (t *target) find(args []string) (meant, error) {
 	config, device, names, err := t.resolve(args)
 	if err != nil {
-		return nil, nil, err
+		return meant{}, err
 	}
-	p, err := probe.Open(ctx, config, device, slog.New(slog.DiscardHandler))
+	_, d, err := probe.Find(config, device)
 	if err != nil {
-		return nil, nil, err
+		return meant{}, usage("%v", err)
 	}
-	entries, err := p.Points(names...)
+	entries, err := probe.Points(d, names...)
 	if err != nil {
-		p.Close()
-		return nil, nil, usage("%v", err)
+		return meant{}, usage("%v", err)
 	}
-	return p, entries, nil
+	return meant{config, d, entries}, nil
+}
+
+// open opens the bus of a device, or has a running gateway lend it.
+func (t *target) open(ctx context.Context, m meant) (*onBus, error) {
+	return t.via.open(ctx, m.config, t.brokers(m.config), m.device.ID)
+}
+
+// brokers are where a gateway may be asked that holds the bus.
+func (t *target) brokers(config *gateway.Config) []string {
+	if t.direct() { // the site of words has no broker worth asking
+		return brokersOf(t.config)
+	}
+	return brokers(config)
 }
 
 func (t *target) resolve(args []string) (config *gateway.Config, device string, names []string, err error) {
 	if !t.direct() {
 		config, err = gateway.Load(t.config)
-		if err != nil {
-			return nil, "", nil, err
-		}
-		if _, _, err := probe.Find(config, args[0]); err != nil {
-			return nil, "", nil, usage("%v", err)
-		}
-		return config, args[0], args[1:], nil
+		return config, args[0], args[1:], err
 	}
 	if len(args) != 2 {
 		return nil, "", nil, usage("name a table and a register, such as: holding 0")

@@ -1,26 +1,21 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"fieldmq/drivers/gpio"
+	serialline "fieldmq/drivers/line"
 	"fieldmq/drivers/modbus"
 	"fieldmq/drivers/serial"
 	"fieldmq/firmware-sim/plant"
-	"fieldmq/firmware-sim/words"
 	"fieldmq/gateway"
-	"fieldmq/mapping"
 )
 
 // newTwin makes a plant of the devices of a configuration: it tells the
@@ -40,46 +35,96 @@ func newTwin(config *gateway.Config, f simFlags) (*plant.Plant, error) {
 // placeOf is the port, address or chip that the configuration names.
 func placeOf(b gateway.Bus) string {
 	switch s := b.Settings.(type) {
-	case *modbus.RTUSettings:
-		return s.Port
-	case *modbus.TCPSettings:
-		return s.Host
 	case *serial.Settings:
 		return s.Port
 	case *gpio.Settings:
 		return s.Chip
+	case interface{ Where() string }:
+		return s.Where()
 	}
 	return ""
 }
 
+// modbusKinds are the simulator's words for the drivers.
+var modbusKinds = map[string]plant.Kind{
+	modbus.RTU.Name:          plant.RTU,
+	modbus.ASCII.Name:        plant.ASCII,
+	modbus.TCP.Name:          plant.TCP,
+	modbus.TLS.Name:          plant.TLS,
+	modbus.UDP.Name:          plant.UDP,
+	modbus.RTUOverTCP.Name:   plant.RTUOverTCP,
+	modbus.ASCIIOverTCP.Name: plant.ASCIIOverTCP,
+	modbus.RTUOverUDP.Name:   plant.RTUOverUDP,
+}
+
 func twinBus(b gateway.Bus, dir string) (plant.Bus, error) {
 	bus := plant.Bus{Name: b.Name}
+	if s, ok := b.Settings.(*modbus.TLSSettings); ok {
+		bus.ServerName = s.ServerName
+	}
+	if l, ok := lineOf(b); ok {
+		bus.Baud, bus.Parity = l.Baud, l.Parity != serialline.None
+	}
+	kind, isModbus := modbusKinds[b.Driver]
 	switch b.Settings.(type) {
-	case *modbus.RTUSettings:
-		bus.Kind, bus.Devices = plant.RTU, twinDevices(b)
-	case *modbus.TCPSettings:
-		bus.Kind, bus.Devices = plant.TCP, twinDevices(b)
 	case *serial.Settings:
 		bus.Kind, bus.Frames = plant.Serial, twinFrames(b)
 	case *gpio.Settings:
 		bus.Kind, bus.Lines = plant.GPIO, twinLines(b)
 	default:
-		return bus, fmt.Errorf("driver %s %w", b.Driver, errNoTwin)
+		if !isModbus {
+			return bus, fmt.Errorf("driver %s %w", b.Driver, errNoTwin)
+		}
+		bus.Kind, bus.Devices = kind, twinDevices(b)
+	}
+	if in := dialsIn(b); in != nil {
+		bus.Dials, bus.Address = true, in.Listen
+		bus.Registration, bus.Heartbeat = string(in.Registration), string(in.Heartbeat)
+		return bus, nil
 	}
 	place := placeOf(b)
 	switch {
-	case bus.Kind == plant.TCP:
-		bus.Address = ownAddress(place)
+	case isModbus && kind != plant.RTU && kind != plant.ASCII:
+		bus.Address = ownAddress(place, kind)
 	case dir == "" && canMake(place):
 		bus.Path = place
 	}
 	return bus, nil
 }
 
+// dialsIn is how the devices of a bus dial in, nil if they are called.
+func dialsIn(b gateway.Bus) *modbus.DialIn {
+	d, ok := b.Settings.(interface{ DialsIn() *modbus.DialIn })
+	if !ok || d.DialsIn().Listen == "" {
+		return nil
+	}
+	return d.DialsIn()
+}
+
+// lineOf is how the serial line of a bus is set.
+func lineOf(b gateway.Bus) (serialline.Settings, bool) {
+	switch s := b.Settings.(type) {
+	case *modbus.RTUSettings:
+		return s.Settings, true
+	case *modbus.ASCIISettings:
+		return s.Settings, true
+	case *serial.Settings:
+		return s.Settings, true
+	}
+	return serialline.Settings{}, false
+}
+
 // ownAddress is the address if this machine can answer there, else empty.
-func ownAddress(address string) string {
+func ownAddress(address string, kind plant.Kind) string {
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		address = net.JoinHostPort(address, "502")
+		port := "502"
+		if kind == plant.TLS {
+			port = "802"
+		}
+		address = net.JoinHostPort(address, port)
+	}
+	if kind == plant.UDP || kind == plant.RTUOverUDP {
+		return ownDatagrams(address)
 	}
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
@@ -89,9 +134,21 @@ func ownAddress(address string) string {
 	return address
 }
 
+func ownDatagrams(address string) string {
+	socket, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return ""
+	}
+	socket.Close()
+	return address
+}
+
 // canMake says whether a port can be made at the path: nothing is there, or
 // what a simulator that was killed left behind, and the folder takes files.
 func canMake(path string) bool {
+	if strings.HasPrefix(path, "usb:") { // an adapter, not a path
+		return false
+	}
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) && !leftBehind(path) {
 		return false
 	}
@@ -116,88 +173,18 @@ func leftBehind(path string) bool {
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// twinDevices are the devices of a Modbus bus. Devices of one unit id are one
-// to the wire.
-func twinDevices(b gateway.Bus) []plant.Device {
-	var devices []plant.Device
-	index := map[byte]int{}
-	for _, d := range b.Devices {
-		for _, e := range d.Points {
-			at := e.Point.At.(*modbus.Address)
-			n, known := index[at.Unit()]
-			if !known {
-				n = len(devices)
-				index[at.Unit()] = n
-				devices = append(devices, plant.Device{Name: d.ID, Unit: at.Unit()})
-			}
-			devices[n].Points = append(devices[n].Points, twinPoint(e, at))
-		}
-	}
-	return devices
-}
-
-func twinPoint(e mapping.Entry, at *modbus.Address) plant.Point {
-	p := plant.Point{
-		Name:     e.Point.Name,
-		Table:    at.Table().String(),
-		Address:  uint16(at.First()),
-		Layout:   words.Layout{Type: at.ValueType().String(), Order: words.Order(at.Order.String()), Length: at.Count()},
-		Unit:     e.Rule.Unit,
-		Scale:    e.Rule.Scale,
-		Offset:   e.Rule.Offset,
-		Writable: e.Rule.Write.Allowed,
-	}
-	switch {
-	case at.Bit != nil:
-		p.Layout.Type, p.Bit = "bool", *at.Bit
-	case at.Bits != nil:
-		p.Layout.Type = "uint16"
-	}
-	p.Enum = slices.Sorted(maps.Keys(e.Rule.Enum))
-	if l := e.Rule.Write.Limits; l.Min != nil && l.Max != nil {
-		p.Min, p.Max = *l.Min, *l.Max
-	}
-	return p
-}
-
-// twinFrames are what a device of a serial bus says: a text for each expression
-// that the file looks for, in the frames of the bus. Binary values are not
-// imitated; their points stay without an answer.
-func twinFrames(b gateway.Bus) []plant.Frame {
-	frame := b.Settings.(*serial.Settings).Frame
-	end := string(frame.End)
-	if len(frame.End) == 0 && frame.Gap == 0 {
-		end = cmp.Or(string(frame.Line), "\n")
-	}
-	var frames []plant.Frame
-	for _, d := range b.Devices {
-		for _, e := range d.Points {
-			at := e.Point.At.(*serial.Address)
-			text, err := sampleText(at.Expression())
-			if err != nil || text == "" {
-				continue
-			}
-			f := plant.Frame{Text: string(frame.Start) + text + end, Moves: true, Request: string(at.Question())}
-			if f.Request == "" {
-				f.Every = max(e.Every/2, 100*time.Millisecond)
-			}
-			if !slices.Contains(frames, f) {
-				frames = append(frames, f)
-			}
-		}
-	}
-	return frames
-}
-
 // twinLines are the lines of a chip that do something by themselves.
 func twinLines(b gateway.Bus) []plant.Line {
 	var lines []plant.Line
 	for _, d := range b.Devices {
 		for _, e := range d.Points {
 			at := e.Point.At.(*gpio.Address)
+			if at.Dimmed() { // the chip has all channels of all PWM chips
+				continue
+			}
 			line := plant.Line{Name: lineName(at.Line), Moves: plant.Toggles}
 			switch {
-			case at.Counter():
+			case at.Counter(), at.Measured():
 				line.Moves = plant.Counts
 			case at.Output():
 				line.Moves = plant.Idle

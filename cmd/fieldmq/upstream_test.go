@@ -23,14 +23,13 @@ upstreams:
 `
 
 // startBridged is startSite with a mosquitto as its upstream.
-func startBridged(t *testing.T) (s *site, cloud *process, port string) {
+func startBridged(t *testing.T, more ...string) (s *site, cloud *process, port string) {
 	t.Helper()
 	port = freePort(t)
-	cloud = start(t, "mosquitto", "-v", "-p", port)
-	cloud.expect("running")
+	cloud = startMosquitto(t, "-v", "-p", port)
 	dir := t.TempDir()
 	s = &site{t: t, file: filepath.Join(dir, "site.yaml"), mqtt: freePort(t), ws: freePort(t)}
-	text := strings.NewReplacer("DIR", dir, "MQTT", s.mqtt, "WS", s.ws, "PLC", freePort(t), "CLOUD", port).Replace(siteYAML + upstreamYAML)
+	text := strings.NewReplacer("DIR", dir, "MQTT", s.mqtt, "WS", s.ws, "PLC", freePort(t), "CLOUD", port).Replace(siteYAML + upstreamYAML + strings.Join(more, "\n"))
 	if err := os.WriteFile(s.file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +52,8 @@ func TestDemoHasACloud(t *testing.T) {
 	port, _, _ = strings.Cut(port, " ")
 	sub := above(t, port, "-t", "demo/#")
 	sub.expect("demo/device/meter/voltage ")
-	sub.expect("demo/device/demo/status 1 online")
+	sub.expect("demo/device/demo/status")
+	above(t, port, "-t", "demo/device/demo/status").expect("demo/device/demo/status 1 online")
 	sub.wait(0, "that it is connected", func(line string) bool {
 		return strings.HasPrefix(line, "demo/device/demo/upstream_cloud_connected ") && strings.HasSuffix(line, " true")
 	})
@@ -92,6 +92,25 @@ func TestCloudLearnsOfTheEndOfTheGateway(t *testing.T) {
 			_, _ = late.expectAfter(from, "plant/device/box/status 0 online")
 		})
 	}
+}
+
+func TestEachDeviceTurnsOfflineByItselfWhereAskedFor(t *testing.T) {
+	s, _, port := startBridged(t, "    status: device\n")
+	sub := above(t, port, "-t", "plant/device/+/status")
+	await := func(from int, word string) {
+		for _, d := range append(simDevices, "box") {
+			sub.wait(from, d+" "+word, func(line string) bool {
+				return strings.HasPrefix(line, "plant/device/"+d+"/status ") && strings.HasSuffix(line, " "+word)
+			})
+		}
+	}
+	await(0, "online")
+	from := sub.count()
+	s.run.kill()
+	await(from, "offline")
+	from = sub.count()
+	s.gateway()
+	await(from, "online")
 }
 
 // stamps are the times of the states that a mosquitto_sub printed.

@@ -25,7 +25,7 @@ func writeCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:   "write {-b bus} {holding | coil} {register} {value ...}\n  fieldmq write device point value",
-		Short: "Write registers, or a point of a device, without the gateway",
+		Short: "Write registers, or a point of a device",
 		Long: `Write shows what the device has now, asks, writes, and reads back. Several
 values go into places that follow each other, in one request.
 
@@ -33,6 +33,8 @@ values go into places that follow each other, in one request.
 
 With a configuration file devices and points go by their names: only points with
 write: can be written, within their limits, in their own unit and words.
+
+` + viaHelp + `
 
 It asks before it writes if a person sits before it; --yes asks nothing.
 
@@ -68,32 +70,50 @@ func write(ctx context.Context, t *target, args []string, ask bool, in io.Reader
 	if !t.direct() && len(values) != 1 {
 		return usage("a point takes one value, not %d", len(values))
 	}
-	p, entries, err := t.open(ctx, place)
+	m, err := t.find(place)
+	if err != nil {
+		return err
+	}
+	orders := make([]probe.Order, len(m.entries))
+	for i, e := range m.entries {
+		orders[i] = probe.Order{Point: e.Point.Name, Value: strings.TrimSpace(values[i])}
+	}
+	commands, err := probe.Commands(m.device, orders) // what may not be written needs no bus
+	if err != nil {
+		return usage("%v", err)
+	}
+	t.via.first = !t.direct() // what a device does with a write on a second connection, nobody knows
+	p, err := t.open(ctx, m)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	orders := make([]probe.Order, len(entries))
-	for i, e := range entries {
-		orders[i] = probe.Order{Point: e.Point.Name, Value: strings.TrimSpace(values[i])}
-	}
-	commands, err := p.Commands(orders)
-	if err != nil {
-		return usage("%v", err)
-	}
 	if ask {
-		if err := confirm(ctx, p, t, entries, values, in, out); err != nil {
+		if err := confirm(ctx, p, t, m.entries, values, in, out); err != nil {
 			return err
 		}
 	}
-	if err := p.Write(ctx, commands); err != nil {
+	if err := send(ctx, p, t, orders, commands); err != nil {
 		return err
 	}
-	return readBack(ctx, p, t, entries, commands, out)
+	return readBack(ctx, p, t, m.entries, commands, out)
+}
+
+// send writes. A point of a bus that a gateway lends is written by name, which
+// it allows whatever tools may do.
+func send(ctx context.Context, p *onBus, t *target, orders []probe.Order, commands []drivers.Command) error {
+	if p.client == nil || t.direct() {
+		return p.Write(ctx, commands)
+	}
+	values := map[string]string{}
+	for _, o := range orders {
+		values[o.Point] = o.Value
+	}
+	return p.client.Set(ctx, commands[0].Point.Device, values)
 }
 
 // confirm shows what is there now, and asks.
-func confirm(ctx context.Context, p *probe.Probe, t *target, entries []mapping.Entry, values []string, in io.Reader, out io.Writer) error {
+func confirm(ctx context.Context, p *onBus, t *target, entries []mapping.Entry, values []string, in io.Reader, out io.Writer) error {
 	readings, err := p.Read(ctx, entries)
 	if err != nil {
 		return err
@@ -125,7 +145,7 @@ func answer(ctx context.Context, in io.Reader) string {
 }
 
 // readBack shows what is there afterwards, and compares.
-func readBack(ctx context.Context, p *probe.Probe, t *target, entries []mapping.Entry, commands []drivers.Command, out io.Writer) error {
+func readBack(ctx context.Context, p *onBus, t *target, entries []mapping.Entry, commands []drivers.Command, out io.Writer) error {
 	readings, err := p.Read(ctx, entries)
 	if err != nil {
 		return err

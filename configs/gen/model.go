@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"fieldmq/configs"
 )
@@ -62,7 +63,7 @@ func (m *model) structKeys(v reflect.Value) []key {
 			m.errs = append(m.errs, err)
 		}
 		k := key{name: f.Key, doc: doc, required: f.Check.Required, shape: m.shape(field, f.Check)}
-		if !k.required {
+		if !k.required && !tooLow(field, f.Check.Min) {
 			k.preset = preset(field)
 		}
 		keys = append(keys, k)
@@ -173,6 +174,13 @@ func (m *model) union(forms []any, check configs.Check) shape {
 		return shape{kind: choices, forms: others}
 	}
 	return shape{kind: choices, forms: append([]shape{words}, others...)}
+}
+
+// tooLow says whether a default is none that a file could say: it stands for a
+// key that is not there.
+func tooLow(field reflect.Value, least string) bool {
+	low, err := strconv.ParseInt(least, 10, 64)
+	return err == nil && field.CanInt() && field.Int() < min(low, 0)
 }
 
 // preset is a default as JSON has it, nil where nothing is the default. The

@@ -13,6 +13,7 @@ import (
 // The patterns of texts, in the dialect of ECMA 262.
 const (
 	namePattern    = `^[a-z0-9][a-z0-9_-]*$`
+	rangePattern   = "[{].*[}]"
 	integerPattern = `^-?(0x[0-9A-Fa-f]+|0|[1-9][0-9]*)$`
 	spanPattern    = `^(0|([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+|[0-9]+(\.[0-9]*)?d)$`
 	sizePattern    = `^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)$`
@@ -216,7 +217,10 @@ func (s *schemas) compound(v shape, below schema) schema {
 	case named:
 		o := schema{"type": "object", "additionalProperties": below}
 		if v.check.Name {
-			o["propertyNames"] = schema{"pattern": namePattern}
+			// A name with a range, such as meter-{1..8}, stands for many sections;
+			// the values in it may be ranges too.
+			o["propertyNames"] = schema{"pattern": namePattern + "|" + rangePattern}
+			o["patternProperties"] = schema{rangePattern: schema{"type": "object"}}
 		}
 		return o
 	case choices:

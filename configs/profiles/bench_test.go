@@ -34,6 +34,10 @@ type vector struct {
 	Want    map[string]string `yaml:"want"`    // by point; "no value" for none
 	Write   map[string]string `yaml:"write"`   // by point
 	Refused string            `yaml:"refused"` // why the write is, in part
+	// Call is the one request that a write makes where no register tells, function
+	// code and all in hexadecimal. Requests is how many a write takes; 0: any.
+	Call     string `yaml:"call"`
+	Requests int    `yaml:"requests"`
 }
 
 // place is the table and first address of the words.
@@ -73,6 +77,20 @@ func vectors(t *testing.T, name string) []vector {
 type memory struct {
 	mu     sync.Mutex
 	tables [4][1 << 16]uint16
+	call   string
+	writes int
+}
+
+// Call knows what no table has: function codes of makers' own, and coils that
+// are neither on nor off, or all of them.
+func (m *memory) Call(function byte, data []byte) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if function < 0x41 && (function != 5 || data[2] != 0x55 && data[1] != 0xFF) {
+		return nil, false
+	}
+	m.call = strings.TrimSpace(fmt.Sprintf("%02X % X", function, data))
+	return data, true
 }
 
 func (m *memory) Read(t sim.Table, address uint16, values []uint16) error {
@@ -86,13 +104,14 @@ func (m *memory) Write(t sim.Table, address uint16, values []uint16) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	copy(m.tables[t][address:], values)
+	m.writes++
 	return nil
 }
 
 func (m *memory) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tables = [4][1 << 16]uint16{}
+	m.tables, m.call, m.writes = [4][1 << 16]uint16{}, "", 0
 }
 
 // bench is a device of one profile on Modbus TCP, seen through the real driver
@@ -155,11 +174,15 @@ func (b *bench) run(v vector) {
 		}
 		return
 	}
-	for point, value := range v.Write {
-		err := b.write(point, value)
-		if (err == nil) != (v.Refused == "") || err != nil && !strings.Contains(err.Error(), v.Refused) {
-			b.t.Errorf("write %s %s: %v, want %q", point, value, err, v.Refused)
-		}
+	err := b.write(v.Write)
+	if (err == nil) != (v.Refused == "") || err != nil && !strings.Contains(err.Error(), v.Refused) {
+		b.t.Errorf("write %v: %v, want %q", v.Write, err, v.Refused)
+	}
+	if v.Call != b.memory.call {
+		b.t.Errorf("after %v the call was %q, want %q", v.Write, b.memory.call, v.Call)
+	}
+	if v.Requests > 0 && b.memory.writes != v.Requests {
+		b.t.Errorf("%v took %d requests, want %d", v.Write, b.memory.writes, v.Requests)
 	}
 	words := make([]uint16, len(v.Words))
 	if b.memory.Read(table, address, words); !slices.Equal(words, v.Words) {
@@ -170,9 +193,11 @@ func (b *bench) run(v vector) {
 // read is what the device's state says: values and errors by point.
 func (b *bench) read() map[string]string {
 	b.t.Helper()
-	points := make([]*drivers.Point, len(b.device.Points))
-	for i, e := range b.device.Points {
-		points[i] = e.Point
+	var points []*drivers.Point
+	for _, e := range b.device.Points {
+		if !e.WriteOnly {
+			points = append(points, e.Point)
+		}
 	}
 	samples, err := b.bus.Read(b.t.Context(), points)
 	if err != nil {
@@ -204,9 +229,15 @@ func state(t *testing.T, payload []byte, said map[string]string) {
 	}
 }
 
-// write sends a value as a command on its topic.
-func (b *bench) write(point, value string) error {
-	r, err := b.table.Request(mqtt.Message{Topic: "device/it/" + point + "/set", Payload: []byte(value)})
+// write sends values as one command to the device.
+func (b *bench) write(values map[string]string) error {
+	members := make([]string, 0, len(values))
+	for _, e := range b.device.Points { // in their order
+		if v, ok := values[e.Point.Name]; ok {
+			members = append(members, fmt.Sprintf("%q:%q", e.Point.Name, v))
+		}
+	}
+	r, err := b.table.Request(mqtt.Message{Topic: "device/it/set", Payload: []byte("{" + strings.Join(members, ",") + "}")})
 	if err != nil {
 		return err
 	}

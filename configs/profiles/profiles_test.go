@@ -22,8 +22,11 @@ func TestProfilesSayWhatDevicesMean(t *testing.T) {
 				for point := range v.Want {
 					proven[point] = true
 				}
+				for point := range v.Write {
+					proven[point] = proven[point] || v.Call != ""
+				}
 			}
-			for _, e := range b.device.Points {
+			for _, e := range slices.Concat(b.device.Points, b.device.Computed) {
 				if !proven[e.Point.Name] {
 					t.Errorf("no vector proves %s", e.Point.Name)
 				}

@@ -13,7 +13,13 @@ import (
 // Drivers are all there are, in the order of the reference.
 var Drivers = []drivers.Driver{
 	modbus.RTU,
+	modbus.ASCII,
 	modbus.TCP,
+	modbus.TLS,
+	modbus.UDP,
+	modbus.RTUOverTCP,
+	modbus.ASCIIOverTCP,
+	modbus.RTUOverUDP,
 	serial.Driver,
 	gpio.Driver,
 }

@@ -70,6 +70,7 @@ func Run(t *testing.T, setup func(t *testing.T) Bench) {
 		{"UnpluggedBusIsAnError", unplugged, func(b Bench) bool { return b.Unplug != nil }},
 		{"WatchHearsWhatIsSaidBesideReads", watchHears, func(b Bench) bool { return b.Speak != nil }},
 		{"WatchEndsWithItsContext", watchEnds, func(b Bench) bool { return b.Speak != nil }},
+		{"ReleasedPointsCanBeHadAgain", releases, always},
 		{"CloseEndsAWatch", closeEndsWatch, func(b Bench) bool { return b.Speak != nil }},
 	}
 	for _, f := range facts {

@@ -221,8 +221,32 @@ func watchHears(t *testing.T, b Bench) {
 
 func watchEnds(t *testing.T, b Bench) {
 	bus := open(t, b.Settings)
-	_, ended := watching(t, cancelled(t, 20*time.Millisecond), watcher(t, bus), b.Points)
-	endsWell(t, ended)
+	for range 2 { // it may be called again
+		_, ended := watching(t, cancelled(t, 20*time.Millisecond), watcher(t, bus), b.Points)
+		endsWell(t, ended)
+	}
+}
+
+// releases: what is held for a point can be given back, its neighbours keep
+// theirs, and another point of the same place can have it.
+func releases(t *testing.T, b Bench) {
+	bus := open(t, b.Settings)
+	good(t, b, read(t, bus, b.Points))
+	r, ok := bus.(drivers.Releaser)
+	if !ok {
+		return // it holds nothing
+	}
+	if err := r.Release(b.Points[:1]); err != nil {
+		t.Fatalf("release: %v", err)
+	}
+	rest := b
+	rest.Values = b.Values[min(1, len(b.Values)):]
+	good(t, rest, read(t, bus, b.Points[1:]))
+	again := *b.Points[0]
+	samples := read(t, bus, []*drivers.Point{&again})
+	if s := samples[0]; s.Err != nil && b.Speak == nil { // one that speaks by itself may have said nothing since
+		t.Errorf("%v: %v", s.Point, s.Err)
+	}
 }
 
 func closeEndsWatch(t *testing.T, b Bench) {

@@ -1,8 +1,10 @@
 package gpio
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +21,25 @@ const (
 	flagBiasDisabled = 1 << 10
 )
 
-func inputConfig(bias, edges string) unix.GPIOV2LineConfig {
-	return unix.GPIOV2LineConfig{Flags: flagInput | biasFlag(bias) | edgeFlags(edges)}
+// inputConfig is the configuration of an input. The kernel debounces it where a
+// hold is given: with a timer, or by the chip where that can.
+func inputConfig(bias, edges string, hold time.Duration) unix.GPIOV2LineConfig {
+	c := unix.GPIOV2LineConfig{Flags: flagInput | biasFlag(bias) | edgeFlags(edges)}
+	if hold > 0 {
+		c.Num_attrs = 1
+		c.Attrs[0].Mask = 1
+		c.Attrs[0].Attr.Id = unix.GPIO_V2_LINE_ATTR_ID_DEBOUNCE
+		c.Attrs[0].Attr.Flags = debouncePeriod(hold)
+	}
+	return c
+}
+
+// debouncePeriod is a period in microseconds as it stands in the union of an
+// attribute: a number of 32 bits at its beginning.
+func debouncePeriod(hold time.Duration) uint64 {
+	var b [8]byte
+	binary.NativeEndian.PutUint32(b[:], uint32(hold.Microseconds()))
+	return binary.NativeEndian.Uint64(b[:])
 }
 
 func biasFlag(bias string) uint64 {

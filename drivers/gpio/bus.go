@@ -20,6 +20,8 @@ var (
 // of its own follows the edges, so that none waits for who is interested.
 type bus struct {
 	chip     chip
+	swinger  swinger
+	tempo    tempo // of the chip
 	settings *Settings
 	log      *slog.Logger
 	tasks    sync.WaitGroup
@@ -30,6 +32,8 @@ type bus struct {
 	// wire is held by whoever asks the chip; mu never is while it answers.
 	wire   sync.Mutex
 	closed bool
+	// dimmers are the points that are PWM outputs and were taken.
+	dimmers map[*drivers.Point]dimmer
 
 	mu      sync.Mutex
 	pins    map[int]*pin            // by offset
@@ -45,6 +49,7 @@ const memory = 1024
 func newBus(c chip, s *Settings, log *slog.Logger) *bus {
 	b := &bus{
 		chip:     c,
+		swinger:  s.swinger(c),
 		settings: s,
 		log:      log,
 		quit:     make(chan struct{}),
@@ -52,6 +57,10 @@ func newBus(c chip, s *Settings, log *slog.Logger) *bus {
 		news:     make(chan struct{}, 1),
 		pins:     make(map[int]*pin),
 		points:   make(map[*drivers.Point]*pin),
+		dimmers:  make(map[*drivers.Point]dimmer),
+	}
+	if t, ok := c.(timed); ok {
+		b.tempo = t.time()
 	}
 	b.tasks.Go(b.run)
 	return b
@@ -80,7 +89,8 @@ func (b *bus) edge(e edge) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.pins[e.offset]; p != nil {
-		s, changed := p.edge(e, time.Now())
+		p.tell(false, e.level, e.at)
+		s, changed := p.edge(e, b.tempo.now())
 		b.note(p, s, changed)
 	}
 }
@@ -89,12 +99,12 @@ func (b *bus) edge(e edge) {
 func (b *bus) settle() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now, wait := time.Now(), time.Hour
+	now, wait := b.tempo.now(), time.Hour
 	for _, p := range b.pins {
 		s, changed := p.settle(now)
 		b.note(p, s, changed)
 		if due, pending := p.filter.due(); pending {
-			wait = min(wait, due.Sub(now))
+			wait = min(wait, b.tempo.ours(due).Sub(b.tempo.ours(now)))
 		}
 	}
 	return wait
@@ -109,6 +119,7 @@ func (b *bus) note(p *pin, s drivers.Sample, changed bool) {
 		if len(b.changes) == memory {
 			b.changes = b.changes[1:]
 		}
+		s.Time = b.tempo.ours(s.Time)
 		b.changes = append(b.changes, s)
 	}
 	if changed || p.fresh {
@@ -145,6 +156,9 @@ func (b *bus) Read(ctx context.Context, points []*drivers.Point) ([]drivers.Samp
 func (b *bus) read(point *drivers.Point) (drivers.Sample, error) {
 	b.wire.Lock()
 	defer b.wire.Unlock()
+	if point.At.(*Address).Dimmed() {
+		return b.readDuty(point)
+	}
 	sample := drivers.Sample{Point: point, Time: time.Now()}
 	p, err := b.pin(point)
 	if err != nil {
@@ -156,11 +170,12 @@ func (b *bus) read(point *drivers.Point) (drivers.Sample, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
+	p.tell(false, level, time.Time{})
+	now := b.tempo.now()
 	value, missed, changed := p.read(level, now)
 	b.note(p, missed, changed)
 	poke(b.wake)
-	sample.Time, sample.Value = now, value
+	sample.Time, sample.Value = b.tempo.ours(now), value
 	return sample, nil
 }
 
@@ -185,6 +200,12 @@ func (b *bus) write(c drivers.Command) error {
 	b.wire.Lock()
 	defer b.wire.Unlock()
 	a := c.Point.At.(*Address)
+	if b.settings.looking {
+		return fmt.Errorf("%w: %s is only looked at", drivers.ErrRefused, a)
+	}
+	if a.Dimmed() {
+		return b.writeDuty(c)
+	}
 	if !a.Output() {
 		return fmt.Errorf("%w: %s is an input", drivers.ErrRefused, a)
 	}
@@ -195,11 +216,10 @@ func (b *bus) write(c drivers.Command) error {
 	if err != nil {
 		return err
 	}
-	return p.line.set(a.flip(c.Value.Bool()))
+	return p.set(a.flip(c.Value.Bool()))
 }
 
-// Close gives outputs their value for the time without us, releases all
-// lines, and waits for what the bus has started.
+// Close releases all lines, and waits for what the bus has started.
 func (b *bus) Close() error {
 	close(b.quit)
 	b.wire.Lock()
@@ -207,7 +227,10 @@ func (b *bus) Close() error {
 	b.closed = true
 	var errs []error
 	for _, p := range b.points {
-		errs = append(errs, p.stop())
+		errs = append(errs, p.release())
+	}
+	for _, d := range b.dimmers {
+		errs = append(errs, d.Close())
 	}
 	errs = append(errs, b.chip.Close())
 	b.tasks.Wait()

@@ -3,6 +3,7 @@ package gpio
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -71,24 +72,23 @@ func TestActiveLowIsUndone(t *testing.T) {
 	})
 }
 
-func TestOutputsBeginAndEndAsConfigured(t *testing.T) {
+func TestOutputsBeginAsConfigured(t *testing.T) {
 	tests := map[string]struct {
-		initial, onStop      string
-		before, first, after bool
+		initial       Initial
+		before, after bool
 	}{
-		"keeps its level":               {keep, keep, true, true, true},
-		"begins with true":              {yes, keep, false, true, true},
-		"begins with false, stops true": {"false", yes, true, false, true},
-		"stops with false":              {keep, "false", true, true, false},
+		"keeps its level":   {keep, true, true},
+		"begins with true":  {yes, false, true},
+		"begins with false": {no, true, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()
 				f.levels[2] = tt.before
-				lamp := point("lamp", func(a *Address) { a.Line, a.Initial, a.OnStop, a.Direction = "2", tt.initial, tt.onStop, out })
+				lamp := point("lamp", func(a *Address) { a.Line, a.Initial, a.Direction = "2", tt.initial, out })
 				b := f.openPipe(t, &Settings{})
-				if got := values(t, b, lamp)[0].Bool(); got != tt.first || f.level(2) != tt.first {
+				if got := values(t, b, lamp)[0].Bool(); got != tt.after || f.level(2) != tt.after {
 					t.Errorf("begins with %v", got)
 				}
 				if err := b.Close(); err != nil {
@@ -100,6 +100,52 @@ func TestOutputsBeginAndEndAsConfigured(t *testing.T) {
 			})
 		})
 	}
+}
+
+// shown is a chip none of whose lines may become an output.
+type shown struct {
+	pwmChip
+	t *testing.T
+}
+
+func (c shown) output(offset int, level *bool) (line, error) {
+	c.t.Errorf("line %d becomes an output", offset)
+	return c.pwmChip.output(offset, level)
+}
+
+func TestLookedAtOutputsStayAsTheyAre(t *testing.T) {
+	k := newPWMKernel(t)
+	k.show("1", "1000000", "250000", "normal", "1")
+	synctest.Test(t, func(t *testing.T) {
+		f, s := newFake(), &Settings{}
+		f.levels[2] = true
+		s.OnlyLook()
+		var told []bool
+		s.Tapped().Listen(func(x drivers.Traffic) { told = append(told, x.Sent) })
+		b := newBus(shown{pwmChip{f.connect(t), k.tree()}, t}, s, slog.New(slog.DiscardHandler))
+		defer b.Close()
+		lamp := point("lamp", func(a *Address) { a.Line, a.Initial, a.Direction = "2", no, out })
+		duty := func(a *Address) { a.Duty, a.Frequency = new(30.0), 25000 }
+		on, off := fan("1", duty), fan("0", duty)
+		if got := values(t, b, lamp, on); got[0] != drivers.Bool(true) || got[1] != drivers.Float(25) || !f.level(2) {
+			t.Errorf("got %v", got)
+		}
+		samples, err := b.Read(t.Context(), []*drivers.Point{off})
+		if err != nil || !errors.Is(samples[0].Err, drivers.ErrNoValue) {
+			t.Errorf("a channel that nobody has: %v, %v", samples, err)
+		}
+		for _, c := range []drivers.Command{{Point: lamp, Value: drivers.Bool(false)}, {Point: on, Value: drivers.Float(1)}} {
+			if err := b.Write(t.Context(), []drivers.Command{c}); !errors.Is(err, drivers.ErrRefused) {
+				t.Errorf("%v: %v", c.Point, err)
+			}
+		}
+		if got := k.writes(); len(got) > 0 || !f.level(2) || slices.Contains(told, true) {
+			t.Errorf("wrote %q", got)
+		}
+	})
+	other := openPWM(t, k)
+	defer other.Close()
+	values(t, other, fan("1", nil)) // nobody has it
 }
 
 func TestOpenRequestsNoLine(t *testing.T) {

@@ -15,11 +15,14 @@ import (
 type chip interface {
 	// find is the offset of a line that is given by its name or its offset.
 	find(name string) (offset int, err error)
-	// input requests a line as an input that tells of its edges.
-	input(offset int, bias, edges string) (line, error)
+	// input requests a line as an input that tells of its edges. A chip that can
+	// tells only of those after which the level held; see debouncer.
+	input(offset int, bias, edges string, hold time.Duration) (line, error)
 	// output requests a line as an output at a level; nil keeps the one that
 	// the line has, without a glitch.
 	output(offset int, level *bool) (line, error)
+	// look requests a line as it is, to be read only.
+	look(offset int) (line, error)
 	// heard are the edges of all lines.
 	heard() <-chan edge
 	// gone is closed when the chip was lost.
@@ -34,6 +37,11 @@ type line interface {
 	get() (bool, error)
 	set(level bool) error
 	io.Closer
+}
+
+// debouncer is a line that may be debounced already.
+type debouncer interface {
+	debounced() bool
 }
 
 // edge is a change of a line's level.

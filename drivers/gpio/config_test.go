@@ -51,13 +51,13 @@ func TestExampleOfTheReadmeIsGood(t *testing.T) {
 		t.Fatal("no example")
 	}
 	points, faults := load(block[1])
-	if len(faults) > 0 || len(points) != 3 {
+	if len(faults) > 0 || len(points) != 5 {
 		t.Fatalf("%d points, faults:\n%v", len(points), faults)
 	}
 	if found := (&Settings{}).Check(points); len(found) > 0 {
 		t.Errorf("conflicts: %v", found)
 	}
-	if open, flow, lamp := points[0].At.(*Address), points[1].At.(*Address), points[2].At.(*Address); open.Output() || !flow.Counter() || !lamp.Output() {
+	if open, flow, lamp := points[0].At.(*Address), points[1].At.(*Address), points[3].At.(*Address); open.Output() || !flow.Counter() || !lamp.Output() {
 		t.Error("the points are not what the example says")
 	}
 }
@@ -69,6 +69,8 @@ func TestFaultsAreFoundAtTheirPlace(t *testing.T) {
 		"debounce: 1m":    "debounce: 1m is more than 10s",
 		"count: pulses":   `count: "pulses" is not rising, falling or both`,
 		"direction: both": `direction: "both" is not in or out`,
+		"frequency: 0":    "frequency: 0 is less than 0.1",
+		"duty: 101":       "duty: 101 is more than 100",
 		"initial: maybe":  `initial: "maybe" is not true, false or keep`,
 	}
 	for key, want := range tests {
@@ -80,5 +82,14 @@ func TestFaultsAreFoundAtTheirPlace(t *testing.T) {
 	_, faults := load("devices: {d: {points: {p: {bias: pull-up}}}}")
 	if len(faults) != 1 || faults[0].Text != "is missing" {
 		t.Errorf("a point without line: got %v", faults)
+	}
+}
+
+func TestOutputBeginsWithWhatBooleansAreWrittenAs(t *testing.T) {
+	for word, want := range map[string]Initial{"true": yes, "on": yes, "Off": no, "no": no, "keep": keep} {
+		points, faults := load("devices: {d: {points: {p: {line: 1, write: true, initial: " + word + "}}}}")
+		if len(faults) > 0 || points[0].At.(*Address).Initial != want {
+			t.Errorf("%s: got %v, %v", word, points, faults)
+		}
 	}
 }

@@ -22,6 +22,7 @@ type fake struct {
 	levels [8]bool
 	edges  map[int]string // of requested inputs
 	asked  []string
+	duties [2]float64
 	mute   bool // takes requests and answers none
 	conns  []net.Conn
 }
@@ -55,6 +56,9 @@ func (f *fake) answer(request string) string {
 		}
 		return text
 	}
+	if answer := f.answerPWM(request); answer != "" {
+		return answer
+	}
 	var verb, a, b string
 	var offset int
 	fmt.Sscan(request, &verb, &offset, &a, &b)
@@ -71,6 +75,24 @@ func (f *fake) answer(request string) string {
 		return "ok 0\n"
 	}
 	return fmt.Sprintf("ok %d\n", bit(f.levels[offset]))
+}
+
+// answerPWM answers for the channels 0 and 1 of any PWM chip, empty for requests
+// of lines.
+func (f *fake) answerPWM(request string) string {
+	var verb, chip, active string
+	var channel int
+	var x float64
+	n, _ := fmt.Sscan(request, &verb, &chip, &channel, &x, &active)
+	switch {
+	case verb != "pwm" && verb != "duty":
+		return ""
+	case channel >= len(f.duties):
+		return "error there is no such channel\n"
+	case verb == "duty" && n == 4:
+		f.duties[channel] = x
+	}
+	return fmt.Sprintf("ok %g\n", f.duties[channel])
 }
 
 // say writes without the lock, because a pipe blocks until it is read.
@@ -153,13 +175,19 @@ func (f *fake) listen(t *testing.T) string {
 // closed before the bubble ends.
 func (f *fake) openPipe(t *testing.T, s *Settings) *bus {
 	t.Helper()
+	return newBus(f.connect(t), s, slog.New(slog.DiscardHandler))
+}
+
+// connect connects with the fake through a pipe.
+func (f *fake) connect(t *testing.T) chip {
+	t.Helper()
 	near, far := net.Pipe()
 	go f.serve(far)
 	c, err := connect(context.Background(), near)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newBus(c, s, slog.New(slog.DiscardHandler))
+	return c
 }
 
 // point is a point at an address that a test changes.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/driver/driverreg"
@@ -76,9 +77,9 @@ func chips() []*gpioioctl.GPIOChip {
 	// second: we put it back.
 	if spare, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3); err == nil {
 		defer unix.Close(spare)
-		defer unix.Dup3(spare, 0, 0)
+		defer func() { _ = unix.Dup3(spare, 0, 0) }()
 	}
-	driverreg.Init() // its failures are chips that are not in the list
+	_, _ = driverreg.Init() // its failures are chips that are not in the list
 	return gpioioctl.Chips
 }
 
@@ -110,11 +111,19 @@ func (k *kernel) find(name string) (int, error) {
 	return findLine(nil, k.info.LineCount(), name)
 }
 
-func (k *kernel) input(offset int, bias, edges string) (line, error) {
-	l, err := k.request(offset, inputConfig(bias, edges))
+func (k *kernel) input(offset int, bias, edges string, hold time.Duration) (line, error) {
+	if edges == none {
+		hold = 0 // there is nothing to be told of
+	}
+	l, err := k.request(offset, inputConfig(bias, edges, hold))
+	if err != nil && hold > 0 && !errors.Is(err, errLost) { // a kernel that cannot
+		hold = 0
+		l, err = k.request(offset, inputConfig(bias, edges, 0))
+	}
 	if err != nil {
 		return nil, err
 	}
+	l.hold = hold
 	if edges == none {
 		return l, nil
 	}
@@ -126,8 +135,8 @@ func (k *kernel) output(offset int, level *bool) (line, error) {
 	if level != nil {
 		return k.request(offset, outputConfig(*level))
 	}
-	// As it is first, which changes nothing, then as an output at that level.
-	l, err := k.request(offset, unix.GPIOV2LineConfig{})
+	// As it is first, then as an output at that level.
+	l, err := k.asItIs(offset)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +149,13 @@ func (k *kernel) output(offset int, level *bool) (line, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+func (k *kernel) look(offset int) (line, error) { return k.asItIs(offset) }
+
+// asItIs takes a line and changes nothing.
+func (k *kernel) asItIs(offset int) (*kernelLine, error) {
+	return k.request(offset, unix.GPIOV2LineConfig{})
 }
 
 // request takes one line for this process.

@@ -23,7 +23,11 @@ type kernelLine struct {
 	file   *os.File
 	fd     int // the file's; file.Fd would make reads block
 	offset int
+	hold   time.Duration // for which the kernel debounces the line; set before listen
 }
+
+// debounced says whether the kernel tells only of levels that hold.
+func (l *kernelLine) debounced() bool { return l.hold > 0 }
 
 func newKernelLine(fd, offset int) (*kernelLine, error) {
 	unix.CloseOnExec(fd)
@@ -31,7 +35,7 @@ func newKernelLine(fd, offset int) (*kernelLine, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &kernelLine{os.NewFile(uintptr(fd), fmt.Sprint("line ", offset)), fd, offset}, nil
+	return &kernelLine{file: os.NewFile(uintptr(fd), fmt.Sprint("line ", offset)), fd: fd, offset: offset}, nil
 }
 
 func (l *kernelLine) get() (bool, error) {
@@ -73,11 +77,12 @@ func (l *kernelLine) listen(f *feed) {
 }
 
 // edge reads a struct gpio_v2_line_event: the time in nanoseconds of the
-// monotonic clock, and which edge it is.
+// monotonic clock, and which edge it is. That of a debounced line is told when
+// the level has held.
 func (l *kernelLine) edge(b []byte, now clock) edge {
 	ns := int64(binary.NativeEndian.Uint64(b))
 	id := binary.NativeEndian.Uint32(b[8:])
-	return edge{offset: l.offset, level: id == unix.GPIO_V2_LINE_EVENT_RISING_EDGE, at: now.at(ns)}
+	return edge{offset: l.offset, level: id == unix.GPIO_V2_LINE_EVENT_RISING_EDGE, at: now.at(ns).Add(-l.hold)}
 }
 
 // clock is one instant on two clocks.

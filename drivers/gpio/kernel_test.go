@@ -25,16 +25,16 @@ func TestStructsHaveTheSizeTheKernelKnows(t *testing.T) {
 }
 
 func TestConfigurationsCarryTheirFlags(t *testing.T) {
-	if got := inputConfig("pull-up", both).Flags; got != 0x134 {
+	if got := inputConfig("pull-up", both, 0).Flags; got != 0x134 {
 		t.Errorf("input: %#x", got)
 	}
-	if got := inputConfig("pull-down", rising).Flags; got != 0x214 {
+	if got := inputConfig("pull-down", rising, 0).Flags; got != 0x214 {
 		t.Errorf("input: %#x", got)
 	}
-	if got := inputConfig("disabled", falling).Flags; got != 0x424 {
+	if got := inputConfig("disabled", falling, 0).Flags; got != 0x424 {
 		t.Errorf("input: %#x", got)
 	}
-	if got := inputConfig(biasAsIs, none).Flags; got != 0x4 {
+	if got := inputConfig(biasAsIs, none, 0).Flags; got != 0x4 {
 		t.Errorf("input: %#x", got)
 	}
 	c := outputConfig(true)
@@ -125,5 +125,23 @@ func TestChipThatIsNotThereSaysWhatIs(t *testing.T) {
 func TestFileIsNoChip(t *testing.T) {
 	if _, err := openChip(t.Context(), "/dev/null"); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestKernelIsAskedToDebounce(t *testing.T) {
+	c := inputConfig(biasAsIs, both, 20*time.Millisecond)
+	a := c.Attrs[0]
+	if c.Num_attrs != 1 || a.Mask != 1 || a.Attr.Id != 3 || a.Attr.Flags != debouncePeriod(20*time.Millisecond) {
+		t.Errorf("%+v", c)
+	}
+	if got := (*[8]byte)(unsafe.Pointer(&a.Attr.Flags)); *(*uint32)(unsafe.Pointer(got)) != 20000 {
+		t.Errorf("the period is % X", got[:])
+	}
+	l := kernelLine{hold: 20 * time.Millisecond}
+	now := clocks()
+	told := make([]byte, eventSize)
+	binary.NativeEndian.PutUint64(told, uint64(now.monotonic))
+	if e := l.edge(told, now); now.wall.Sub(e.at) != 20*time.Millisecond {
+		t.Errorf("the edge was %v ago", now.wall.Sub(e.at))
 	}
 }

@@ -53,6 +53,19 @@ func parseLevel(answer string) (bool, error) {
 	return false, fmt.Errorf("%w: the answer is %q", errLost, answer)
 }
 
+// parsePercent reads "ok <percent>" or "error <text>".
+func parsePercent(answer string) (float64, error) {
+	if text, refused := strings.CutPrefix(answer, "error "); refused {
+		return 0, refusal(text)
+	}
+	text, ok := strings.CutPrefix(answer, "ok ")
+	percent, err := strconv.ParseFloat(text, 64)
+	if !ok || err != nil || !(percent >= 0 && percent <= 100) {
+		return 0, fmt.Errorf("%w: the answer is %q", errLost, answer)
+	}
+	return percent, nil
+}
+
 // refusal is what a chip says of a request that it declines.
 type refusal string
 

@@ -27,6 +27,17 @@ func TestAnswersOfAChipAreRead(t *testing.T) {
 	if level, err := parseLevel("ok 1"); err != nil || !level {
 		t.Errorf("got %v, %v", level, err)
 	}
+	if percent, err := parsePercent("ok 33.3"); err != nil || percent != 33.3 {
+		t.Errorf("got %v, %v", percent, err)
+	}
+	if _, err := parsePercent("error no"); err == nil || errors.Is(err, errLost) || err.Error() != "no" {
+		t.Errorf("got %v", err)
+	}
+	for _, text := range []string{"", "ok", "ok x", "ok 101", "ok -1", "ok NaN", "30"} {
+		if _, err := parsePercent(text); !errors.Is(err, errLost) {
+			t.Errorf("%q is a percentage: %v", text, err)
+		}
+	}
 	if _, err := parseLevel("error line 3 is in use"); err == nil || errors.Is(err, errLost) || err.Error() != "line 3 is in use" {
 		t.Errorf("got %v", err)
 	}

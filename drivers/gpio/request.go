@@ -3,6 +3,7 @@ package gpio
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"fieldmq/drivers"
 )
@@ -20,20 +21,34 @@ func (b *bus) pin(point *drivers.Point) (*pin, error) {
 		return p, nil
 	}
 	p, err := b.request(point)
-	if err != nil && !errors.Is(err, errLost) {
-		return nil, fmt.Errorf("%w: %w", drivers.ErrRefused, err)
+	if err != nil {
+		return nil, refused(err)
 	}
-	return p, err
+	return p, nil
+}
+
+// refused is an error of a chip for whoever asked: that of a chip that is lost, or
+// never was there, stays as it is.
+func refused(err error) error {
+	if err == nil || errors.Is(err, errLost) || errors.Is(err, drivers.ErrOffline) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", drivers.ErrRefused, err)
 }
 
 // request requests the point's line. The pin is known before its line is, so
 // that the first edge finds it.
 func (b *bus) request(point *drivers.Point) (*pin, error) {
-	p := newPin(point, b.settings.counts[point])
+	count, known := b.settings.counts[point]
+	p := newPin(point, count)
 	offset, err := b.chip.find(p.at.Line)
 	if err != nil {
 		return nil, err
 	}
+	if r, ok := b.chip.(*Tape); ok && !known {
+		p.count = r.counts[offset]
+	}
+	p.offset, p.tap = offset, b.settings.tap
 	if err := b.claim(offset, p); err != nil {
 		return nil, err
 	}
@@ -43,6 +58,12 @@ func (b *bus) request(point *drivers.Point) (*pin, error) {
 	if err != nil {
 		delete(b.pins, offset)
 		return nil, err
+	}
+	if d, ok := p.line.(debouncer); ok && d.debounced() {
+		p.held, p.filter.hold = p.filter.hold, 0
+	}
+	if !p.filter.known { // no edge was quicker
+		p.tell(p.at.Output() && b.initial(p.at) != nil, level, time.Time{})
 	}
 	p.filter.start(p.at.flip(level))
 	b.points[point] = p
@@ -73,20 +94,23 @@ func (b *bus) open(p *pin, offset int) (level bool, err error) {
 }
 
 func (b *bus) line(a *Address, offset int) (line, error) {
-	if a.Output() {
-		return b.chip.output(offset, a.initial())
+	switch {
+	case a.Output() && b.settings.looking:
+		return b.chip.look(offset)
+	case a.Output():
+		return b.chip.output(offset, b.initial(a))
 	}
-	l, err := b.chip.input(offset, a.Bias, a.edges())
+	l, err := b.chip.input(offset, a.Bias, a.edges(), a.hold())
 	if err == nil || a.Counter() || errors.Is(err, errLost) {
 		return l, err
 	}
 	// A line without interrupts can still be read.
-	return b.chip.input(offset, a.Bias, none)
+	return b.chip.input(offset, a.Bias, none, 0)
 }
 
 // initial is the level that an output begins with; nil keeps it as it is.
-func (a *Address) initial() *bool {
-	if a.Initial == keep {
+func (b *bus) initial(a *Address) *bool {
+	if a.Initial == keep || b.settings.looking {
 		return nil
 	}
 	level := a.flip(a.Initial == yes)

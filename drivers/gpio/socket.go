@@ -124,31 +124,40 @@ func (s *socket) listen() {
 	}
 }
 
-// ask sends a request and waits for its answer. Without one the chip is lost,
-// because answers have no names.
+// ask sends a request whose answer is a level.
 func (s *socket) ask(format string, args ...any) (bool, error) {
+	answer, err := s.exchange(format, args...)
+	if err != nil {
+		return false, err
+	}
+	return parseLevel(answer)
+}
+
+// exchange sends a request and waits for its answer. Without one the chip is lost,
+// because answers have no names.
+func (s *socket) exchange(format string, args ...any) (string, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	if err := s.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return false, fmt.Errorf("%w: %w", errLost, err)
+		return "", fmt.Errorf("%w: %w", errLost, err)
 	}
 	if _, err := fmt.Fprintf(s.conn, format+"\n", args...); err != nil {
-		return false, fmt.Errorf("%w: %w", errLost, err)
+		return "", fmt.Errorf("%w: %w", errLost, err)
 	}
 	select {
 	case answer := <-s.answers:
-		return parseLevel(answer)
+		return answer, nil
 	case <-s.lost:
-		return false, fmt.Errorf("%w: connection closed", errLost)
+		return "", fmt.Errorf("%w: connection closed", errLost)
 	case <-timer.C:
 		s.conn.Close() // ends listen
-		return false, fmt.Errorf("%w: no answer", errLost)
+		return "", fmt.Errorf("%w: no answer", errLost)
 	}
 }
 
 func (s *socket) find(name string) (int, error) { return findLine(s.names, s.count, name) }
 
-func (s *socket) input(offset int, bias, edges string) (line, error) {
+func (s *socket) input(offset int, bias, edges string, _ time.Duration) (line, error) {
 	if _, err := s.ask("input %d %s %s", offset, bias, edges); err != nil {
 		return nil, err
 	}
@@ -173,6 +182,8 @@ func (s *socket) output(offset int, level *bool) (line, error) {
 	}
 	return l, nil
 }
+
+func (s *socket) look(offset int) (line, error) { return s.output(offset, nil) }
 
 // Close ends the connection, which releases what is still requested.
 func (s *socket) Close() error {

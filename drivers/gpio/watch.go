@@ -19,7 +19,7 @@ func (b *bus) Watch(ctx context.Context, points []*drivers.Point, emit func([]dr
 	if err := b.attend(points); err != nil {
 		return err
 	}
-	defer b.attend(nil)
+	defer func() { _ = b.attend(nil) }() // to nobody, which cannot fail
 	counts := time.NewTimer(0)
 	defer counts.Stop()
 	var due bool // counts may be told
@@ -80,6 +80,9 @@ func (b *bus) attend(points []*drivers.Point) error {
 	b.watched, b.changes = watched, nil
 	b.mu.Unlock()
 	for _, p := range points {
+		if p.At.(*Address).Dimmed() {
+			continue // has no edges
+		}
 		if _, err := b.pin(p); errors.Is(err, errLost) && !b.closed {
 			return fmt.Errorf("watch %s: %w: %w", p.At, drivers.ErrBus, err)
 		}
@@ -98,7 +101,9 @@ func (b *bus) take(points []*drivers.Point, due bool) (samples []drivers.Sample,
 	}
 	for _, point := range points {
 		if p := b.points[point]; p != nil && p.fresh {
-			samples = append(samples, p.told())
+			s := p.told()
+			s.Time = b.tempo.ours(s.Time)
+			samples = append(samples, s)
 			counted = true
 		}
 	}

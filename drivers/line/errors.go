@@ -48,6 +48,8 @@ func openError(port string, err error) error {
 		code = pe.Code()
 	}
 	switch {
+	case errors.Is(err, errNoDirection):
+		return &OpenError{port, err, "most USB adapters do it by themselves: delete rs485, or let RTS do it with direction: rts"}
 	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV):
 		return &OpenError{port, errNoPort, portsHint()}
 	case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || pe != nil && code == serial.PermissionDenied:
@@ -92,4 +94,17 @@ func groupHint(port string) string {
 	}
 	return fmt.Sprintf("it belongs to group %s: sudo usermod -aG %s %s, then log in again or restart the service",
 		group, group, name)
+}
+
+var errGone = errors.New("the port is gone: was its adapter pulled out?")
+
+// gone is an error of an open port in plain words where the port has vanished:
+// the library calls it closed, though nobody closed it, and the kernel an error of
+// input or output.
+func gone(err error) error {
+	var pe *serial.PortError
+	if errors.As(err, &pe) && pe.Code() == serial.PortClosed || errors.Is(err, unix.EIO) {
+		return errGone
+	}
+	return err
 }

@@ -34,12 +34,15 @@ type Line struct {
 	timeout time.Duration // of Read
 	longest time.Duration // a write may take
 	closed  atomic.Bool
+	tap     *drivers.Tap
 	reading sync.Mutex // held by Read
 	writing sync.Mutex // held by Write
 
 	// control is a second descriptor of the same device, because that of
 	// port is private. It holds the lock and writes without blocking.
 	control int
+	// direction turns the line to sending and back; nil: others do so.
+	direction *direction
 }
 
 const (
@@ -57,21 +60,33 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (*Line, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	control, err := lock(s.Port)
+	file, err := locate("/", s.Port, s.memory)
 	if err != nil {
 		return nil, openError(s.Port, err)
 	}
-	port, err := serial.Open(s.Port, s.mode()) // sets TIOCEXCL as well
+	if file != s.Port {
+		log.Debug("the adapter has another name", "port", s.Port, "file", file)
+	}
+	spare.give()
+	control, err := lock(file)
+	if err != nil {
+		spare.keep()
+		return nil, openError(s.Port, err)
+	}
+	port, err := serial.Open(file, s.mode()) // sets TIOCEXCL as well
 	if err != nil {
 		unix.Close(control)
+		spare.keep()
 		return nil, openError(s.Port, err)
 	}
+	s.memory.remember("/", file)
 	l := &Line{
 		port:    port,
 		name:    s.Port,
 		timeout: time.Second,
 		longest: queue*s.Char() + grace,
 		control: control,
+		tap:     s.tap,
 	}
 	// The first read finds a file with too high a number before the first use.
 	if _, err := l.read(make([]byte, 1), 0); err != nil {
@@ -79,6 +94,10 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (*Line, error) {
 		return nil, openError(s.Port, err)
 	}
 	if err := l.Discard(); err != nil {
+		l.Close()
+		return nil, openError(s.Port, err)
+	}
+	if l.direction, err = s.RS485.turn(control, s.Char()); err != nil {
 		l.Close()
 		return nil, openError(s.Port, err)
 	}
@@ -105,9 +124,10 @@ func (l *Line) Read(p []byte) (int, error) {
 		left := max(time.Until(deadline), 0)
 		n, err := l.read(p, min(left, patience))
 		if err != nil {
-			return 0, fmt.Errorf("read %s: %w: %w", l.name, drivers.ErrBus, err)
+			return 0, fmt.Errorf("read %s: %w: %w", l.name, drivers.ErrBus, gone(err))
 		}
 		if n > 0 || left <= patience {
+			l.tap.Received(p[:n])
 			return n, nil
 		}
 	}
@@ -132,14 +152,31 @@ func (l *Line) read(p []byte, timeout time.Duration) (n int, err error) {
 func (l *Line) Write(p []byte) (int, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	n, err := l.write(p)
+	l.tap.Sent(p)
+	n, err := l.send(p)
 	if err != nil && !errors.Is(err, errClosed) {
-		err = fmt.Errorf("%w: %w", drivers.ErrBus, err)
+		err = fmt.Errorf("%w: %w", drivers.ErrBus, gone(err))
 	}
 	if err != nil {
 		return n, fmt.Errorf("write %s: %w", l.name, err)
 	}
 	return n, nil
+}
+
+// send writes, with the line turned to sending where that is up to us.
+func (l *Line) send(p []byte) (int, error) {
+	if l.direction == nil {
+		return l.write(p)
+	}
+	began := time.Now()
+	if err := l.direction.talk(); err != nil {
+		return 0, err
+	}
+	n, err := l.write(p)
+	if err != nil {
+		return n, errors.Join(err, l.direction.listen())
+	}
+	return n, l.direction.quiet(n, began, l.longest)
 }
 
 func (l *Line) write(p []byte) (int, error) {
@@ -186,5 +223,7 @@ func (l *Line) Close() error {
 	defer l.reading.Unlock()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	return errors.Join(l.port.Close(), unix.Close(l.control))
+	err := errors.Join(l.port.Close(), unix.Close(l.control))
+	spare.keep()
+	return err
 }

@@ -6,28 +6,61 @@ import (
 	"time"
 
 	"go.bug.st/serial"
+
+	"fieldmq/configs"
+	"fieldmq/drivers"
 )
 
 // Settings is how a serial line is opened. It is embedded in the sections of
 // buses that run over one.
 type Settings struct {
 	// Port is the device file of the line: /dev/ttyUSB0, or better
-	// /dev/serial/by-id/..., which survives replugging. Required.
+	// /dev/serial/by-id/..., which stays the same after replugging, or usb: and
+	// the serial number of a USB adapter. An adapter that comes back under
+	// another name is found by its serial number. Required.
 	Port string `yaml:"port" check:"required"`
 	// Baud is the speed in bits a second, the same for all devices on the
 	// line. Default 9600.
-	Baud int `yaml:"baud" check:"min=50,max=4000000"`
-	// Parity is even, odd or none. Default none.
+	Baud int `yaml:"baud" check:"min=50,max=4000000" aka:"baudrate baud_rate"`
+	// Parity is even, odd or none. Default none; even for modbus-ascii.
 	Parity Parity `yaml:"parity"`
-	// DataBits is the number of bits of a character, 5 to 8. Default 8.
-	DataBits int `yaml:"data_bits" check:"min=5,max=8"`
+	// DataBits is the number of bits of a character, 5 to 8. Default 8; 7 for
+	// modbus-ascii.
+	DataBits int `yaml:"data_bits" check:"min=5,max=8" aka:"bytesize"`
 	// StopBits is 1 or 2. Default 1.
-	StopBits int `yaml:"stop_bits" check:"min=1,max=2"`
+	StopBits int `yaml:"stop_bits" check:"min=1,max=2" aka:"stopbits"`
+	// RS485 is about lines with two wires whose direction must be turned.
+	RS485 RS485 `yaml:"rs485"`
+
+	tap    *drivers.Tap // nil until someone asks for it
+	memory *memory      // of the adapter; nil: none
+}
+
+// Takes is the port, which is of one bus alone.
+func (s *Settings) Takes() (key, what string) { return "port", s.Port }
+
+// Misnamed says what is wrong with the name of the port; nil if nothing is.
+func (s *Settings) Misnamed() error {
+	if !strings.HasPrefix(s.Port, usbScheme) {
+		return nil
+	}
+	if _, err := parseAdapter(s.Port); err != nil {
+		return configs.Bad("port", "%v", err)
+	}
+	return nil
+}
+
+// Tapped is where others may listen in on the line.
+func (s *Settings) Tapped() *drivers.Tap {
+	if s.tap == nil {
+		s.tap = &drivers.Tap{}
+	}
+	return s.tap
 }
 
 // Defaults is a line at 9600 8N1 whose port is still to be named.
 func Defaults() Settings {
-	return Settings{Baud: 9600, DataBits: 8, StopBits: 1}
+	return Settings{Baud: 9600, DataBits: 8, StopBits: 1, RS485: RS485{Direction: byAdapter}, memory: &memory{}}
 }
 
 // Bits is the length of one character on the wire in bits, start bit, parity

@@ -18,18 +18,24 @@ import (
 // against nothing but ourselves proves little.
 func peer(t *testing.T, kind, where string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command("/usr/bin/python3", "testdata/server.py", kind, where)
+	return script(t, "python3 and libmodbus5", "testdata/server.py", kind, where)
+}
+
+// script starts a server written in Python that says when it is ready.
+func script(t *testing.T, needs string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/usr/bin/python3", args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v; install python3 and libmodbus5", err)
+		t.Fatalf("%v; install %s", err, needs)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatalf("the server says %q, %v; install python3 and libmodbus5", line, err)
+		t.Fatalf("the server says %q, %v; install %s", line, err, needs)
 	}
 	return cmd
 }

@@ -2,38 +2,26 @@ package modbus
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"fieldmq/drivers"
 )
 
-// link carries requests to the units of a bus and their answers back.
-type link interface {
-	// ask puts requests to one unit and returns an answer to each, in order.
-	// After a silence the rest is not sent and counts as unanswered. An error
-	// wraps drivers.ErrBus, or ctx has ended.
-	ask(ctx context.Context, unit byte, timeout time.Duration, requests []*pdu) ([]answer, error)
-	// cost is what a read of a unit takes, as far as it is known.
-	cost(unit byte) cost
-	Close() error
-}
-
-// answer is what came of one request.
-type answer struct {
-	data []byte // behind the function code; belongs to the receiver
-	at   time.Time
-	err  error // an Exception, unheard, or drivers.ErrOffline
-}
-
 // Bus is an open Modbus bus. As with every drivers.Bus, one goroutine uses it.
 type Bus struct {
-	link  link
-	log   *slog.Logger
-	plans map[planKey]plan
-	known map[*Device]*lessons
+	link   link
+	log    *slog.Logger
+	plans  map[planKey]*plan
+	places map[planKey]*located // of points in chains of SunSpec blocks
+	known  map[*Device]*lessons
+	busy   map[*Device]bool // were so the last time, however long we waited
+
+	watcher func(Exchange) // nil: nobody watches
 }
 
 // planKey is a slice of points; callers use the same one again and again.
@@ -42,103 +30,244 @@ type planKey struct {
 	n      int
 }
 
+func keyOf(points []*drivers.Point) planKey { return planKey{&points[0], len(points)} }
+
+// plan is how some points are read, and how often it was used.
 type plan struct {
-	requests []Request
-	cost     cost
+	requests  []Request
+	questions []question // the requests as they are put
+	cost      cost
+	samples   []drivers.Sample // room for those of a read, used again and again
+	reading   reading          // likewise
+	used      int
+	lasting   int // uses before it is made anew
 }
+
+// mostLasting bounds how long a plan is kept whose cost has changed.
+const mostLasting = 1 << 10
 
 // maxPlans bounds the memory that plans take, should a caller not keep its
 // slices.
 const maxPlans = 1024
 
-var _ drivers.Bus = (*Bus)(nil)
+var (
+	_ drivers.Bus      = (*Bus)(nil)
+	_ drivers.Counter  = (*Bus)(nil)
+	_ drivers.Gatherer = (*Bus)(nil)
+)
 
 func newBus(l link, log *slog.Logger) *Bus {
-	return &Bus{link: l, log: log, plans: make(map[planKey]plan), known: make(map[*Device]*lessons)}
+	return &Bus{
+		link:   l,
+		log:    log,
+		plans:  make(map[planKey]*plan),
+		places: make(map[planKey]*located),
+		known:  make(map[*Device]*lessons),
+		busy:   make(map[*Device]bool),
+	}
 }
 
 // Close releases the line or the connection.
 func (b *Bus) Close() error { return b.link.Close() }
+
+// Counts are what happened with the unit of a point.
+func (b *Bus) Counts(of *drivers.Point) drivers.Counts { return b.link.counts(at(of).Unit()) }
 
 // Read reads points of one device in as little time of the bus as it can.
 func (b *Bus) Read(ctx context.Context, points []*drivers.Point) ([]drivers.Sample, error) {
 	if len(points) == 0 {
 		return nil, ctx.Err()
 	}
-	r := newReading(b, points)
-	if err := r.run(ctx, b.plan(r.device, points)); err != nil {
-		return nil, fmt.Errorf("read unit %d: %w", r.device.Unit, err)
-	}
-	return r.samples, nil
+	samples, _, err := b.read(ctx, points, false)
+	return samples, err
 }
 
-// Request puts one request to a unit and returns the data of its answer, both
-// without their function code. A unit that declines gives an Exception. It
-// knows function codes 1 to 6, 15, 16, 22 and 23.
-func (b *Bus) Request(ctx context.Context, unit, function byte, data []byte, timeout time.Duration) ([]byte, error) {
-	request := &pdu{FunctionCode: function, Data: data}
-	if !wellFormed(request) {
-		return nil, fmt.Errorf("function code %d with %d bytes is no request that we know", function, len(data))
+// read also returns what points were on the wire, if that is wanted. Only points
+// whose registers are known have a plan.
+func (b *Bus) read(ctx context.Context, points []*drivers.Point, raw bool) ([]drivers.Sample, [][]byte, error) {
+	p := b.plans[keyOf(points)]
+	if p != nil {
+		return b.readPlain(ctx, points, p, raw)
 	}
-	answers, err := b.link.ask(ctx, unit, timeout, []*pdu{request})
+	if slices.ContainsFunc(points, isWriteOnly) {
+		return b.readOthers(ctx, points, raw)
+	}
+	if slices.ContainsFunc(points, isSunspec) {
+		return b.readLocated(ctx, points, raw)
+	}
+	return b.readPlain(ctx, points, p, raw)
+}
+
+// readPlain reads points whose registers are known; p is nil before their first
+// plan.
+func (b *Bus) readPlain(ctx context.Context, points []*drivers.Point, p *plan, raw bool) ([]drivers.Sample, [][]byte, error) {
+	r := newReading(b, points, p)
+	if raw { // for people, who may keep what they see
+		r.samples, r.raw = make([]drivers.Sample, len(points)), make([][]byte, len(points))
+	}
+	if err := b.gather(ctx, r); err != nil {
+		return nil, nil, fmt.Errorf("read unit %d: %w", r.device.Unit, err)
+	}
+	return r.samples, r.raw, nil
+}
+
+// Width is how many requests may be under way at a time.
+func (b *Bus) Width() int { return b.link.width() }
+
+// ReadAll reads points of several devices, with requests to several of them
+// under way where the link has numbers for these. Points whose registers must be
+// looked for are read one device after the other.
+func (b *Bus) ReadAll(ctx context.Context, groups [][]*drivers.Point) ([][]drivers.Sample, error) {
+	var readings []*reading
+	samples := make([][]drivers.Sample, len(groups))
+	for i, points := range groups {
+		if slices.ContainsFunc(points, isSunspec) {
+			var err error
+			if samples[i], err = b.Read(ctx, points); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		r := newReading(b, points, b.plans[keyOf(points)])
+		readings = append(readings, r)
+		samples[i] = r.samples
+	}
+	if err := b.gather(ctx, readings...); err != nil {
+		return nil, fmt.Errorf("read %d devices: %w", len(groups), err)
+	}
+	return samples, nil
+}
+
+// gather puts the requests of all readings at once, and then looks at what came.
+func (b *Bus) gather(ctx context.Context, readings ...*reading) error {
+	var questions []question
+	for i, r := range readings {
+		some := r.questions(b.plan(r.device, r.points, r.plan))
+		if i == 0 {
+			questions = slices.Clip(some) // as they stand, in most cases
+		} else {
+			questions = append(questions, some...)
+		}
+	}
+	answers, err := b.put(ctx, questions)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return answers[0].data, answers[0].err
+	for _, r := range readings {
+		if err := r.finish(ctx, answers[:len(r.asked)]); err != nil {
+			return err
+		}
+		answers = answers[len(r.asked):]
+	}
+	return nil
 }
 
-// plan returns the reads for points, as remembered or made anew when the cost
-// of a request has turned out to be different.
-func (b *Bus) plan(d *Device, points []*drivers.Point) []Request {
-	key := planKey{&points[0], len(points)}
-	now := b.link.cost(byte(d.Unit))
-	if p, ok := b.plans[key]; ok && similar(p.cost.request, now.request) {
-		return p.requests
+// plan returns the reads for points: those of old, or made anew when the cost of a
+// request has turned out to be different. That is done less and less often: where
+// costs vary all the time, planning would take more than it gives.
+func (b *Bus) plan(d *Device, points []*drivers.Point, old *plan) *plan {
+	now := b.link.cost(d.target())
+	lasting := 0
+	if old != nil {
+		old.used++
+		if old.used <= old.lasting || similar(old.cost.request, now.request) {
+			return old
+		}
+		lasting = min(2*old.lasting+1, mostLasting)
 	}
 	if len(b.plans) >= maxPlans {
 		clear(b.plans)
 	}
-	p := plan{planner{d, now, b.lessons(d)}.plan(points), now}
-	b.plans[key] = p
+	p := newPlan(d, planner{d, now, b.lessons(d)}.plan(points))
+	p.cost, p.lasting, p.samples = now, lasting, make([]drivers.Sample, len(points))
+	b.plans[keyOf(points)] = p
 	b.log.Debug("planned", "device", points[0].Device, "points", len(points), "requests", len(p.requests))
-	return p.requests
+	return p
 }
 
-func similar(a, b time.Duration) bool { return 2*a <= 3*b && 2*b <= 3*a }
+func newPlan(d *Device, requests []Request) *plan {
+	p := &plan{requests: requests}
+	for _, r := range requests {
+		p.questions = append(p.questions, d.question(r.pdu()))
+	}
+	return p
+}
+
+// similar says whether a plan is as good at either cost of a request. Where
+// requests take next to nothing, other plans would save less than that.
+func similar(a, b time.Duration) bool {
+	const nothing = time.Millisecond
+	return 2*a <= 3*b && 2*b <= 3*a || max(a, b) <= nothing
+}
 
 func (b *Bus) lessons(d *Device) *lessons {
-	if b.known[d] == nil {
-		b.known[d] = newLessons()
+	known := b.known[d]
+	if known == nil {
+		known = newLessons()
+		b.known[d] = known
 	}
-	return b.known[d]
+	return known
 }
 
 // Waits before a busy device is asked once more.
 var busyWaits = [...]time.Duration{50 * time.Millisecond, 150 * time.Millisecond}
 
-// ask is link.ask, but patient with devices that are busy for a moment.
+// ask is link.ask, but patient with devices that are busy for a moment. One
+// that was still busy after all waits gets none until it has answered again, so
+// that it does not hold up the others.
 func (b *Bus) ask(ctx context.Context, d *Device, requests []*pdu) ([]answer, error) {
-	answers, err := b.link.ask(ctx, byte(d.Unit), d.Timeout.D(), requests)
+	questions := make([]question, len(requests))
+	for i, r := range requests {
+		questions[i] = d.question(r)
+	}
+	return b.put(ctx, questions)
+}
+
+// put is ask for several devices.
+func (b *Bus) put(ctx context.Context, questions []question) ([]answer, error) {
+	answers, err := b.link.ask(ctx, questions)
 	if err != nil {
 		return nil, err
 	}
-	for i := range answers {
-		for _, wait := range busyWaits {
-			if !worthRepeating(requests[i], answers[i].err) {
-				break
-			}
-			if err := sleep(ctx, wait); err != nil {
-				return nil, err
-			}
-			again, err := b.link.ask(ctx, byte(d.Unit), d.Timeout.D(), requests[i:i+1])
-			if err != nil {
-				return nil, err
-			}
-			answers[i] = again[0]
+	for i := range questions {
+		q, a := &questions[i], &answers[i]
+		if err := b.waitOut(ctx, q, a); err != nil {
+			return nil, err
 		}
-		b.trace(d, requests[i], answers[i])
+		b.trace(q, a)
+		b.tell(q.to.unit, q.request, *a)
 	}
 	return answers, nil
+}
+
+// waitOut asks again where the device was busy.
+func (b *Bus) waitOut(ctx context.Context, q *question, a *answer) error {
+	if a.err == nil {
+		if len(b.busy) > 0 {
+			delete(b.busy, q.device)
+		}
+		return nil
+	}
+	if !worthRepeating(q.request, a.err) {
+		return nil
+	}
+	for _, wait := range busyWaits {
+		if b.busy[q.device] {
+			return nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		again, err := b.link.ask(ctx, []question{*q})
+		if err != nil {
+			return err
+		}
+		if *a = again[0]; !worthRepeating(q.request, a.err) {
+			return nil
+		}
+	}
+	b.busy[q.device] = true
+	return nil
 }
 
 // worthRepeating: a device that acknowledges a write is at work on it, and must
@@ -148,10 +277,11 @@ func worthRepeating(request *pdu, err error) bool {
 	return errors.As(err, &e) && e.passing() && (reads(request) || e != acknowledge)
 }
 
-func (b *Bus) trace(d *Device, request *pdu, a answer) {
+func (b *Bus) trace(q *question, a *answer) {
 	if b.log.Enabled(context.Background(), slog.LevelDebug) {
-		b.log.Debug("exchange", "unit", d.Unit, "function", request.FunctionCode,
-			"first", address(request), "error", a.err)
+		b.log.Debug("exchange", "unit", q.to.unit, "function", q.request.FunctionCode,
+			"first", address(q.request), "error", a.err,
+			"request", fmt.Sprintf("%02x%02x%x", q.to.unit, q.request.FunctionCode, q.request.Data), "answer", hex.EncodeToString(a.data))
 	}
 }
 

@@ -1,7 +1,6 @@
 package modbus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,127 +11,32 @@ import (
 	"fieldmq/drivers"
 )
 
-// memory is a link to a device with a memory. It notes what it is asked.
-type memory struct {
-	registers map[int]uint16 // of all tables
-	// refuse gives an exception instead of an answer, 0 for none.
-	refuse func(request *pdu) Exception
-	asked  []string
-	trip   time.Duration
-}
-
-func (m *memory) Close() error { return nil }
-
-func (m *memory) cost(byte) cost {
-	return cost{request: max(m.trip, time.Millisecond), byte: 100 * time.Microsecond}
-}
-
-func (m *memory) ask(ctx context.Context, _ byte, _ time.Duration, requests []*pdu) ([]answer, error) {
-	answers := make([]answer, len(requests))
-	for i, r := range requests {
-		m.asked = append(m.asked, fmt.Sprintf("%d:%d+%d", r.FunctionCode, address(r), quantity(r)))
-		answers[i].at = time.Now()
-		if e := m.refuse(r); e != 0 {
-			answers[i].err = e
-			continue
-		}
-		answers[i].data = m.serve(r)
-	}
-	return answers, ctx.Err()
-}
-
-func (m *memory) serve(r *pdu) []byte {
-	first := address(r)
-	switch r.FunctionCode {
-	case 1, 2:
-		packed := make([]byte, (quantity(r)+7)/8)
-		for i := range quantity(r) {
-			packed[i/8] |= byte(m.registers[first+i]&1) << (i % 8)
-		}
-		return packed
-	case 3, 4:
-		var data []byte
-		for i := range quantity(r) {
-			data = append(data, words(int(m.registers[first+i]))...)
-		}
-		return data
-	case 5:
-		m.registers[first] = uint16(quantity(r) >> 15)
-	case 6:
-		m.registers[first] = uint16(quantity(r))
-	case 15:
-		for i := range quantity(r) {
-			m.registers[first+i] = 0
-			if bit(r.Data[5:], i) {
-				m.registers[first+i] = 1
-			}
-		}
-	case 16:
-		for i := range quantity(r) {
-			m.registers[first+i] = uint16(r.Data[5+2*i])<<8 | uint16(r.Data[6+2*i])
-		}
-	}
-	return r.Data[:4]
-}
-
-// takeAsked is what was asked since the last time.
-func (m *memory) takeAsked() string {
-	defer func() { m.asked = nil }()
-	return strings.Join(m.asked, " ")
-}
-
-func onMemory(refuse func(*pdu) Exception) (*Bus, *memory) {
-	if refuse == nil {
-		refuse = func(*pdu) Exception { return 0 }
-	}
-	m := &memory{registers: map[int]uint16{}, refuse: refuse}
-	return newBus(m, quiet()), m
-}
-
-// touches says whether a read touches a register.
-func touches(r *pdu, register int) bool {
-	return address(r) <= register && register < address(r)+quantity(r)
-}
-
-func holdings(d *Device, at ...int) (points []*drivers.Point) {
-	for _, n := range at {
-		points = append(points, point(d, fmt.Sprint(n), holding(n, Uint16)))
-	}
-	return points
-}
-
-// errorsOf are the errors of samples, "-" for values.
-func errorsOf(t *testing.T, bus *Bus, points []*drivers.Point) string {
-	t.Helper()
-	samples, err := bus.Read(t.Context(), points)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var texts []string
-	for _, s := range samples {
-		if s.Err == nil {
-			texts = append(texts, "-")
-		} else {
-			texts = append(texts, s.Err.Error())
-		}
-	}
-	return strings.Join(texts, ", ")
-}
-
+// TestRefusedPointIsFoundAndReadAlone: devices do not agree on the code for a
+// register that they do not have.
 func TestRefusedPointIsFoundAndReadAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	for _, code := range []Exception{1, 2, 3, 4} {
+		t.Run(code.Error(), func(t *testing.T) { synctest.Test(t, refusedPoint(code)) })
+	}
+}
+
+func refusedPoint(code Exception) func(*testing.T) {
+	return func(t *testing.T) {
 		bad := 12
 		bus, m := onMemory(func(r *pdu) Exception {
 			if touches(r, bad) {
-				return 2
+				return code
 			}
 			return 0
 		})
 		points := holdings(unitOf(newTCPSettings(), 1), 10, 12, 14, 16)
-		const want = "-, illegal data address, -, -"
+		want := fmt.Sprintf("-, %v, -, -", code)
+		looks := "3:10+7 3:10+3 3:10+1 3:12+1 3:14+3"
+		if code == illegalFunction { // and whether it has the function at all
+			looks = "3:10+7 3:10+1 3:16+1 3:10+3 3:10+1 3:12+1 3:10+1 3:12+1 3:14+3"
+		}
 		for _, asked := range []string{
-			"3:10+7 3:10+3 3:10+1 3:12+1 3:14+3", // looks for it
-			"3:10+1 3:14+3",                      // and does not touch it again
+			looks,
+			"3:10+1 3:14+3", // and does not touch it again
 			"3:10+1 3:14+3",
 		} {
 			if got := errorsOf(t, bus, points); got != want {
@@ -153,7 +57,7 @@ func TestRefusedPointIsFoundAndReadAlone(t *testing.T) {
 		if got := m.takeAsked(); got != "3:10+7" {
 			t.Errorf("asked %s", got)
 		}
-	})
+	}
 }
 
 func TestGapThatTheDeviceLacksIsReadNoMore(t *testing.T) {
@@ -204,7 +108,7 @@ func TestLimitOfTheDeviceIsFound(t *testing.T) {
 	}
 }
 
-func TestTableThatTheDeviceLacksIsAskedForOnce(t *testing.T) {
+func TestTableThatTheDeviceLacksIsAskedForLittle(t *testing.T) {
 	bus, m := onMemory(func(r *pdu) Exception {
 		if r.FunctionCode == 3 {
 			return 1
@@ -212,9 +116,9 @@ func TestTableThatTheDeviceLacksIsAskedForOnce(t *testing.T) {
 		return 0
 	})
 	d := unitOf(newTCPSettings(), 1)
-	points := append(holdings(d, 1, 2), point(d, "i", input(1, Uint16, ABCD)))
-	for _, asked := range []string{"4:1+1 3:1+2", "4:1+1"} {
-		if got := errorsOf(t, bus, points); got != "illegal function, illegal function, -" {
+	points := append(holdings(d, 1, 2, 3), point(d, "i", input(1, Uint16, ABCD)))
+	for _, asked := range []string{"4:1+1 3:1+3 3:1+1 3:3+1", "4:1+1"} {
+		if got := errorsOf(t, bus, points); got != "illegal function, illegal function, illegal function, -" {
 			t.Errorf("got %s", got)
 		}
 		if got := m.takeAsked(); got != asked {

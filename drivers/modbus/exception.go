@@ -16,6 +16,7 @@ type Exception byte
 // Those that decide what to do next.
 const (
 	illegalFunction = Exception(modbus.ExceptionCodeIllegalFunction)
+	illegalAddress  = Exception(modbus.ExceptionCodeIllegalDataAddress)
 	acknowledge     = Exception(modbus.ExceptionCodeAcknowledge)
 )
 
@@ -70,6 +71,9 @@ func (e Exception) lasting() bool {
 	return modbus.ExceptionCodeIllegalFunction <= e && e <= modbus.ExceptionCodeServerDeviceFailure
 }
 
+// ErrDamaged is an answer that came and could not be understood: the unit is there.
+const ErrDamaged = damaged
+
 // unheard is a reason why nothing was understood although there were bytes on
 // the line. The device counts as offline if it goes on.
 type unheard string
@@ -82,5 +86,21 @@ const (
 func (u unheard) Error() string        { return string(u) }
 func (u unheard) Is(target error) bool { return target == drivers.ErrOffline }
 
+// hungUp is why a connection ended before the answer: the peer could be reached,
+// and did not want to answer this.
+type hungUp struct{ why error }
+
+func (h hungUp) Error() string        { return h.why.Error() }
+func (h hungUp) Unwrap() error        { return h.why }
+func (h hungUp) Is(target error) bool { return target == drivers.ErrOffline }
+
+// OtherUnit is the silence of a unit in whose place another one has answered.
+type OtherUnit byte
+
+func (u OtherUnit) Error() string        { return fmt.Sprintf("unit %d answered in its place", byte(u)) }
+func (u OtherUnit) Is(target error) bool { return target == drivers.ErrOffline }
+
 // silent says whether a device that failed so would do so again at once.
-func silent(err error) bool { return errors.Is(err, drivers.ErrOffline) && err != damaged }
+func silent(err error) bool {
+	return errors.Is(err, drivers.ErrOffline) && !errors.Is(err, damaged) && !errors.As(err, new(hungUp))
+}

@@ -11,35 +11,37 @@ import (
 
 // exchange is one request on the line, and the wait for its answer.
 type exchange struct {
-	rtu     *rtu
-	unit    byte
-	request *pdu
-	adu     []byte
-	sent    time.Time
+	*stream
+	question
+	adu  []byte
+	sent time.Time
 
 	begun    bool // the unit has started to answer
+	rest     int  // where what follows the answer begins
 	refused  bool // an answer came before the line could have carried it
+	stale    int  // answers to earlier requests that were counted
+	foreign  int  // answers to another master that were counted
 	echoSeen bool // and skipped
 }
 
 // receive waits for the answer. The time-out runs from the end of the request
 // to the beginning of the answer.
-func (x *exchange) receive(ctx context.Context, timeout time.Duration) (answer, error) {
-	r := x.rtu
-	r.buf = r.buf[:0]
-	carried := x.carried(answerLen(x.request) + rtuOverhead)
-	wake := carried.Add(-tolerance(carried.Sub(x.sent)) - early)
-	if err := sleep(ctx, time.Until(wake)); err != nil {
-		return answer{}, err
+func (x *exchange) receive(ctx context.Context) (answer, error) {
+	carried := x.carried(x.framing.chars(answerLen(x.request)))
+	if !x.remote {
+		wake := carried.Add(-tolerance(carried.Sub(x.sent)) - early)
+		if err := sleep(ctx, time.Until(wake)); err != nil {
+			return answer{}, err
+		}
 	}
-	deadline := carried.Add(timeout)
+	deadline := carried.Add(x.to.timeout)
 	for {
 		if err := ctx.Err(); err != nil {
 			return answer{}, err
 		}
 		until := deadline
 		if x.begun {
-			until = earlier(deadline, r.last.Add(max(settled, r.silence)))
+			until = earlier(deadline, x.last.Add(x.patience()))
 		}
 		wait := time.Until(until)
 		if wait <= 0 {
@@ -54,8 +56,25 @@ func (x *exchange) receive(ctx context.Context, timeout time.Duration) (answer, 
 	}
 }
 
+// patience is the quiet after which an answer that has begun is given up. One of
+// which enough bytes have come is not going to be whole.
+func (x *exchange) patience() time.Duration {
+	settled := x.framing.settled()
+	if !x.remote && len(x.buf) >= x.framing.chars(answerLen(x.request)) {
+		settled = complete
+	}
+	return max(settled, x.silence)
+}
+
 // carried is when the line can have carried the request and n characters.
-func (x *exchange) carried(n int) time.Time { return x.sent.Add(x.rtu.chars(len(x.adu) + n)) }
+func (x *exchange) carried(n int) time.Time { return x.sent.Add(x.wire(len(x.adu) + n)) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
@@ -64,75 +83,65 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// read appends what comes, or nothing. Of a line that babbles only the last
-// bytes are kept, in which an answer still has its place.
+// read appends what comes, or nothing.
 func (x *exchange) read(wait time.Duration) error {
-	r := x.rtu
-	if len(r.buf) >= cap(r.buf)-1 {
-		r.buf = append(r.buf[:0], r.buf[len(r.buf)-rtuLongest:]...)
+	if len(x.buf) >= cap(x.buf)-1 {
+		x.foreign, x.stale = 0, 0
 	}
-	r.line.SetReadTimeout(wait)
-	n, err := r.line.Read(r.buf[len(r.buf):cap(r.buf)])
-	if err != nil {
-		return err
-	}
-	if n > 0 {
-		r.last = time.Now()
-		r.buf = r.buf[:len(r.buf)+n]
-	}
-	return nil
+	_, err := x.hear(wait)
+	return err
 }
 
 // find looks for the answer in what has come so far.
 func (x *exchange) find() (frame, bool) {
-	r := x.rtu
+	u := x.unit(x.to.unit)
 	x.skipEcho()
 	for {
-		f, begun, ok := find(r.buf, x.unit, x.request, r.unit(x.unit).packager)
-		x.begun = begun
-		if !ok {
+		f := x.framing.find(x.buf, x.to.unit, x.request, u.packer)
+		x.begun = f.begun
+		u.counts.Foreign += uint64(max(f.foreign-x.foreign, 0))
+		x.foreign = f.foreign
+		u.counts.Late += uint64(max(f.stale-x.stale, 0))
+		x.stale = f.stale
+		if !f.ok {
 			return frame{}, false
 		}
-		clean := len(r.unit(x.unit).late) == 0
-		if r.pace.allows(r.last, x.carried(f.end-f.start), x.sent, clean) {
-			return f, true
+		if x.pace.allows(x.last, x.carried(f.end-f.start), x.sent, len(u.late) == 0) {
+			x.rest = f.end
+			return f.frame, true
 		}
 		x.refused = true
-		r.buf = slices.Delete(r.buf, 0, f.end)
+		u.counts.Late++
+		x.buf = slices.Delete(x.buf, 0, f.end)
 	}
 }
 
 // skipEcho takes our own request away, if the adapter hears itself. Where the
 // answer repeats the request, only an adapter that is known to do so does.
 func (x *exchange) skipEcho() {
-	r := x.rtu
-	if r.echo == echoAbsent || x.echoSeen || !bytes.HasPrefix(r.buf, x.adu) {
+	if x.echo == echoAbsent || x.echoSeen || !bytes.HasPrefix(x.buf, x.adu) {
 		return
 	}
-	if r.echo == echoUnknown && echoes(x.request) {
+	if x.echo == echoUnknown && echoes(x.request) {
 		return
 	}
-	r.echo, x.echoSeen = echoPresent, true
-	r.buf = slices.Delete(r.buf, 0, len(x.adu))
+	x.echo, x.echoSeen = echoPresent, true
+	x.buf = slices.Delete(x.buf, 0, len(x.adu))
 }
 
 // end makes the answer of a frame, and learns from it.
 func (x *exchange) end(f frame) answer {
-	r, u := x.rtu, x.rtu.unit(x.unit)
+	u := x.unit(x.to.unit)
 	x.learnEcho()
-	if took := max(r.last.Sub(x.carried(f.end-f.start)), 1); u.turnaround == 0 || took < u.turnaround {
-		u.turnaround = took
-	} else {
-		u.turnaround += (took - u.turnaround) / 16 // a low quantile, not a mean
-	}
-	return newAnswer(x.request, f.answer, r.last)
+	u.turnaround = usual(u.turnaround, max(x.last.Sub(x.carried(f.end-f.start)), 1))
+	return newAnswer(x.request, f.answer, x.last)
 }
 
 // without is the answer that did not come.
 func (x *exchange) without() answer {
 	x.learnEcho()
 	if x.refused {
-		x.rtu.pace.refute()
+		x.pace.refute()
 	}
 	if x.begun {
 		return answer{at: time.Now(), err: damaged}
@@ -141,7 +150,7 @@ func (x *exchange) without() answer {
 }
 
 func (x *exchange) learnEcho() {
-	if x.rtu.echo == echoUnknown && !echoes(x.request) {
-		x.rtu.echo = echoAbsent
+	if x.echo == echoUnknown && !echoes(x.request) {
+		x.echo = echoAbsent
 	}
 }

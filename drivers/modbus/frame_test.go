@@ -9,9 +9,7 @@ import (
 )
 
 func packagerOf(unit byte) modbus.Packager {
-	h := modbus.NewRTUClientHandler("")
-	h.SlaveId = unit
-	return h
+	return rtuFraming{}.packer(unit)
 }
 
 // What was on real lines: an SDM630, the example of MSL's text, a relay board.
@@ -24,6 +22,7 @@ func TestRecordedAnswersAreFound(t *testing.T) {
 	}{
 		"finds volts":                  {readRequest(Input, 0, 2), 1, "01 04 04 43 66 33 34 1B 38", "04 43 66 33 34"},
 		"finds registers":              {readRequest(Holding, 0x6B, 3), 17, "11 03 06 AE 41 56 52 43 40 49 AD", "06 AE 41 56 52 43 40"},
+		"finds it before a zero":       {readRequest(Holding, 60, 1), 1, "01 03 02 00 B5 79 F3 00", "02 00 B5"},
 		"finds an exception":           {readRequest(Coil, 0, 1), 10, "0A 81 02 B0 53", "02"},
 		"finds a switched coil":        {writeCoils(0xAC, []bool{true}, false), 17, "11 05 00 AC FF 00 4E 8B", "00 AC FF 00"},
 		"finds none in another's":      {readRequest(Input, 0, 2), 2, "01 04 04 43 66 33 34 1B 38", "-"},
@@ -33,8 +32,8 @@ func TestRecordedAnswersAreFound(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			f, _, ok := find(unhex(t, tt.received), tt.unit, tt.request, packagerOf(tt.unit))
-			if !ok {
+			f := find(unhex(t, tt.received), tt.unit, tt.request, packagerOf(tt.unit))
+			if !f.ok {
 				if tt.want != "-" {
 					t.Error("found nothing")
 				}
@@ -58,8 +57,8 @@ func TestBrokenAnswerHasBegun(t *testing.T) {
 		"01 04 FF 00":                false,
 		"FF FF":                      false,
 	} {
-		if _, begun, ok := find(unhex(t, text), 1, request, packagerOf(1)); begun != want || ok {
-			t.Errorf("%s: begun %v, found %v", text, begun, ok)
+		if f := find(unhex(t, text), 1, request, packagerOf(1)); f.begun != want || f.ok {
+			t.Errorf("%s: begun %v, found %v", text, f.begun, f.ok)
 		}
 	}
 }
@@ -71,20 +70,20 @@ func FuzzFind(f *testing.F) {
 	f.Add([]byte{10, 0x81, 2, 0xB0, 0x53}, byte(10), byte(1), uint16(0), uint16(1))
 	f.Add([]byte{17, 5, 0, 0xAC, 0xFF, 0, 0x4E, 0x8B}, byte(17), byte(5), uint16(0xAC), uint16(0xFF00))
 	f.Fuzz(func(t *testing.T, received []byte, unit, function byte, first, count uint16) {
-		request := &pdu{FunctionCode: function, Data: words(int(first), int(count))}
+		request := newPDU(function, words(int(first), int(count)))
 		if !wellFormed(request) {
 			return
 		}
 		before := slices.Clone(received)
-		got, begun, ok := find(received, unit, request, packagerOf(unit))
+		got := find(received, unit, request, packagerOf(unit))
 		if !bytes.Equal(received, before) {
 			t.Error("the bytes were changed")
 		}
-		if !ok {
+		if !got.ok {
 			return
 		}
 		frame := received[got.start:got.end]
-		if !begun || frame[0] != unit || !bytes.Equal(sealed(slices.Clone(frame[:len(frame)-2])), frame) {
+		if !got.begun || frame[0] != unit || !bytes.Equal(sealed(slices.Clone(frame[:len(frame)-2])), frame) {
 			t.Errorf("% X is no frame", frame)
 		}
 		exceptional := len(frame) == 5 && frame[1] == function|failed
@@ -92,4 +91,30 @@ func FuzzFind(f *testing.F) {
 			t.Errorf("% X does not answer function %d of %d", frame, function, count)
 		}
 	})
+}
+
+// TestReadOfAnotherMasterIsKnown: its answer is to be expected.
+func TestReadOfAnotherMasterIsKnown(t *testing.T) {
+	rtu, ascii := rtuFraming{}, asciiFraming{}
+	request := sealed([]byte{9, 3, 0, 7, 0, 2})
+	for name, tt := range map[string]struct {
+		framing  framing
+		received []byte
+		want     bool
+	}{
+		"a read":                  {rtu, request, true},
+		"a read behind noise":     {rtu, append([]byte{1, 2}, request...), true},
+		"its answer":              {rtu, append(request, simulated(request)...), false},
+		"the beginning of a read": {rtu, request[:7], false},
+		"a damaged read":          {rtu, []byte{9, 3, 0, 7, 0, 2, 1, 1}, false},
+		"a write":                 {rtu, sealed([]byte{9, 6, 0, 7, 0, 2}), false},
+		"a read in ASCII":         {ascii, []byte("x:090300070002EB\r\n"), true},
+		"a damaged one":           {ascii, []byte(":090300070002EC\r\n"), false},
+		"an answer in ASCII":      {ascii, []byte(":09030400010002ED\r\n"), false},
+		"half a read in ASCII":    {ascii, []byte(":09030007"), false},
+	} {
+		if got := tt.framing.asked(tt.received, tt.framing.packer(1)); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

@@ -14,6 +14,10 @@ const (
 	basic          = 1  // read all basic objects: vendor, product, revision
 )
 
+// reportServerID is the function code that asks a unit on a serial line what it
+// is. (APS 6.13)
+const reportServerID = 17
+
 // shortestIdentity is the length of an answer without any object, its function
 // code included.
 const shortestIdentity = 7
@@ -21,21 +25,31 @@ const shortestIdentity = 7
 // Identity is what a unit says of itself, such as "Acme PM5 V2.1": its vendor
 // name, product code and revision. Many units decline.
 func (b *Bus) Identity(ctx context.Context, unit byte, timeout time.Duration) (string, error) {
-	request := &pdu{FunctionCode: encapsulated, Data: []byte{identification, basic, 0}}
-	answers, err := b.link.ask(ctx, unit, timeout, []*pdu{request})
+	data, err := b.Request(ctx, unit, encapsulated, []byte{identification, basic, 0}, timeout)
 	if err != nil {
-		return "", err
-	}
-	if err := answers[0].err; err != nil {
 		return "", fmt.Errorf("identification of unit %d: %w", unit, err)
 	}
 	var texts []string
-	for rest := answers[0].data[shortestIdentity-1:]; len(rest) > 0; rest = rest[2+int(rest[1]):] {
+	for rest := data[shortestIdentity-1:]; len(rest) > 0; rest = rest[2+int(rest[1]):] {
 		if text := printable(rest[2 : 2+int(rest[1])]); text != "" {
 			texts = append(texts, text)
 		}
 	}
 	return strings.Join(texts, " "), nil
+}
+
+// ServerID is what a unit says of itself when it is asked in the older way, by
+// function code 17: the text in its answer, which is up to its maker, and
+// whether it runs. Where there is no text the bytes stand in hexadecimal.
+func (b *Bus) ServerID(ctx context.Context, unit byte, timeout time.Duration) (string, error) {
+	data, err := b.Request(ctx, unit, reportServerID, nil, timeout)
+	if err != nil {
+		return "", fmt.Errorf("server id of unit %d: %w", unit, err)
+	}
+	if text := printable(data); len(text) > 2 {
+		return text, nil
+	}
+	return fmt.Sprintf("% X", data), nil
 }
 
 // printable is a text as a device has it, without what would upset a terminal.

@@ -57,9 +57,9 @@ func FuzzIdentity(f *testing.F) {
 	f.Add(identity)
 	f.Add([]byte{encapsulated, identification, 1, 1, 0, 0, 255, 0, 255})
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		request := &pdu{FunctionCode: encapsulated, Data: []byte{identification, basic, 0}}
-		find(append([]byte{7}, answer...), 7, request, newRTU(nil, newRTUSettings()).unit(7).packager)
-		if len(answer) > 0 && answers(request, &pdu{FunctionCode: answer[0], Data: answer[1:]}) && answer[0] == encapsulated {
+		request := newPDU(encapsulated, []byte{identification, basic, 0})
+		find(append([]byte{7}, answer...), 7, request, newRTU(nil, newRTUSettings()).unit(7).packer)
+		if len(answer) > 0 && answers(request, &body{FunctionCode: answer[0], Data: answer[1:]}) && answer[0] == encapsulated {
 			for rest := answer[shortestIdentity:]; len(rest) > 0; rest = rest[2+int(rest[1]):] {
 				printable(rest[2 : 2+int(rest[1])])
 			}

@@ -14,21 +14,15 @@ func (b *Bus) Inspect(ctx context.Context, points []*drivers.Point) ([]drivers.S
 	if len(points) == 0 {
 		return nil, nil, ctx.Err()
 	}
-	r := newReading(b, points)
-	r.raw = make([][]byte, len(points))
-	if err := r.run(ctx, b.plan(r.device, points)); err != nil {
-		return nil, nil, fmt.Errorf("read unit %d: %w", r.device.Unit, err)
-	}
-	return r.samples, r.raw, nil
+	return b.read(ctx, points, true)
 }
 
 // part is what an answer says of a point, as Inspect returns it.
 func (q Request) part(data []byte, a *Address) []byte {
-	offset := a.First() - q.First
 	if !q.Table.Bits() {
-		return data[2*offset : 2*(offset+a.Count())]
+		return a.own(data, q.First)
 	}
-	if bit(data, offset) {
+	if bit(data, a.First()-q.First) {
 		return []byte{1}
 	}
 	return []byte{0}
@@ -49,7 +43,8 @@ func (a *Address) Decode(raw []byte) (drivers.Value, error) {
 func (a *Address) As(t Type, o Order) *Address {
 	as := *a
 	as.Type, as.Order, as.Bit, as.Bits, as.Invalid = t, o, nil, nil, nil
-	if as.Length = 0; t == BCD {
+	as.ScaleRegister = nil
+	if as.Length = 0; t.decimal() {
 		as.Length = a.Count()
 	}
 	return &as
@@ -58,6 +53,9 @@ func (a *Address) As(t Type, o Order) *Address {
 // Shifted is the point as if it stood so many registers further on; there may
 // be no such registers.
 func (a *Address) Shifted(registers int) (shifted *Address, ok bool) {
+	if a.Call != nil || a.Sunspec != nil {
+		return nil, false
+	}
 	to := a.First() + registers
 	if to < 0 || to+a.Count() > 1<<16 {
 		return nil, false
@@ -71,16 +69,26 @@ func (a *Address) Shifted(registers int) (shifted *Address, ok bool) {
 	return &moved, true
 }
 
+// Resized is the point as if it were a whole number that begins at the same place
+// and takes so many registers, 1, 2 or 4; there may be none.
+func (a *Address) Resized(registers int) (resized *Address, ok bool) {
+	whole := map[int]Type{1: Uint16, 2: Uint32, 4: Uint64}[registers]
+	if whole == Unset || a.Call != nil || a.Sunspec != nil || a.First()+registers > 1<<16 {
+		return nil, false
+	}
+	return a.As(whole, a.Order), true
+}
+
 // Types are the types of values that take so many registers, in the order in
-// which they are most often met.
-func Types(registers int) []Type {
+// which they are most often met, and behind them those that are seldom met.
+func Types(registers int) (often, seldom []Type) {
 	switch registers {
 	case 1:
-		return []Type{Uint16, Int16, BCD}
+		return []Type{Uint16, Int16, BCD}, []Type{Float16, SignInt16, UnpackedBCD}
 	case 2:
-		return []Type{Float32, Uint32, Int32, BCD}
+		return []Type{Float32, Uint32, Int32, BCD}, []Type{SignInt32, UnpackedBCD, Mod10k}
 	case 4:
-		return []Type{Float64, Int64, Uint64, BCD}
+		return []Type{Float64, Int64, Uint64, BCD}, []Type{UnpackedBCD, Mod10k}
 	}
-	return nil
+	return nil, []Type{BCD, UnpackedBCD, Mod10k}
 }

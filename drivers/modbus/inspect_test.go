@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"fieldmq/drivers"
@@ -56,10 +57,20 @@ func TestRegistersReadAsOtherTypes(t *testing.T) {
 		t.Error("three bytes are taken for two registers")
 	}
 	for n := range 6 {
-		for _, typ := range Types(n) {
-			if got := point(d, "y", func(a *Address) { a.Holding, a.Type, a.Length = at0(0), Uint16, 0 }).At.(*Address).As(typ, ABCD); typ != BCD && got.Count() != n {
+		often, seldom := Types(n)
+		for _, typ := range slices.Concat(often, seldom) {
+			if got := point(d, "y", func(a *Address) { a.Holding, a.Type, a.Length = at0(0), Uint16, 0 }).At.(*Address).As(typ, ABCD); !typ.decimal() && got.Count() != n {
 				t.Errorf("%v takes %d registers, not %d", typ, got.Count(), n)
 			}
+		}
+	}
+}
+
+func TestResizedPointFitsInItsTable(t *testing.T) {
+	at := point(unitOf(newTCPSettings(), 1), "x", holding(65534, Float32)).At.(*Address)
+	for registers, want := range map[int]bool{1: true, 2: true, 3: false, 4: false} {
+		if r, ok := at.Resized(registers); ok != want || ok && (r.Count() != registers || r.First() != at.First()) {
+			t.Errorf("%d registers: %v, %v", registers, r, ok)
 		}
 	}
 }

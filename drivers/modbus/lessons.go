@@ -7,8 +7,11 @@ import (
 
 // lessons is what a device taught us by refusing requests.
 type lessons struct {
-	refusals map[place]refusal
-	gaps     []gap
+	refusals    map[place]refusal
+	gaps        []gap
+	noMask      bool  // it does not know function code 22
+	noReadWrite bool  // nor 23
+	chain       chain // of SunSpec blocks; nil: not looked for
 }
 
 // place is a range of a table, end excluded.
@@ -17,10 +20,21 @@ type place struct {
 	first, end int
 }
 
+// placeOf is all that is read for a point at once.
+func placeOf(a *Address) place {
+	if a.Call != nil {
+		id := a.Call.id()
+		return place{Called, id, id + 1}
+	}
+	first, end := a.span()
+	return place{a.Table(), first, end}
+}
+
 // refusal is the exception that a point got when it was asked for alone.
 type refusal struct {
 	exception Exception
-	at        time.Time
+	at        time.Time // the last time
+	since     time.Time
 }
 
 // retryRefused is how long a refused point is not asked for again. The time it
@@ -32,11 +46,18 @@ const retryRefused = time.Minute
 type gap struct {
 	table      Table
 	first, end int
+	since      time.Time
 }
 
 func newLessons() *lessons { return &lessons{refusals: make(map[place]refusal)} }
 
-func (l *lessons) refuse(p place, e Exception, at time.Time) { l.refusals[p] = refusal{e, at} }
+func (l *lessons) refuse(p place, e Exception, at time.Time) {
+	since := at
+	if before, ok := l.refusals[p]; ok && before.exception == e {
+		since = before.since
+	}
+	l.refusals[p] = refusal{e, at, since}
+}
 
 func (l *lessons) refused(p place) bool {
 	_, ok := l.refusals[p]

@@ -22,11 +22,26 @@ func TestManualsCountFromOneBehindADigit(t *testing.T) {
 	}
 }
 
+func TestNumberOfAManualIsKnown(t *testing.T) {
+	for _, c := range []struct {
+		table Table
+		n     int
+		want  int // -1: it is none
+	}{
+		{Holding, 40001, 0}, {Holding, 49999, 9998}, {Input, 30071, 70}, {Discrete, 10001, 0},
+		{Holding, 40000, -1}, {Holding, 50000, -1}, {Holding, 101, -1}, {Input, 40001, -1}, {Coil, 1, -1},
+	} {
+		if got, ok := c.table.Meant(c.n); ok != (c.want >= 0) || ok && got != c.want {
+			t.Errorf("%v %d: got %d, %v", c.table, c.n, got, ok)
+		}
+	}
+}
+
 func TestLengthOfAReadIsThatOfItsFrames(t *testing.T) {
-	for _, q := range []Request{{Table: Coil, Count: 9, frame: rtuOverhead}, {Table: Holding, Count: 125, frame: tcpHeader}} {
+	for _, q := range []Request{{Table: Coil, Count: 9, overhead: rtuOverhead, perByte: 1}, {Table: Holding, Count: 125, overhead: tcpHeader, perByte: 1}} {
 		request := readRequest(q.Table, q.First, q.Count)
 		asked, answered := q.Bytes()
-		if asked != q.frame+1+len(request.Data) || answered != q.frame+answerLen(request) {
+		if asked != q.overhead+1+len(request.Data) || answered != q.overhead+answerLen(request) {
 			t.Errorf("%v: %d and %d bytes, want %d and %d more", q.Table, asked, answered, 1+len(request.Data), answerLen(request))
 		}
 	}

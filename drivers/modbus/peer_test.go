@@ -3,6 +3,7 @@ package modbus
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,43 @@ func TestTCPDriverDoesWhatDriversMust(t *testing.T) {
 	}
 }
 
+func TestPeersMaskAndExchange(t *testing.T) {
+	port := freePort(t)
+	peer(t, "tcp", fmt.Sprint(port))
+	s := newTCPSettings()
+	s.Host = fmt.Sprintf("127.0.0.1:%d", port)
+	opened, err := s.Open(t.Context(), quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	bus := opened.(*Bus)
+	var asked []byte
+	bus.Observe(func(x Exchange) { asked = append(asked, x.Function) })
+	d := unitOf(s, 1)
+	d.MaskWrite, d.ReadWrite = true, true
+	for _, c := range []drivers.Command{
+		order(d, drivers.Int(5), func(a *Address) { a.Holding, a.Bits = at0(200), &Range{8, 11} }), // was 5A5A
+		order(d, drivers.Float(-12.5), verified(10, Float32, Verify{})),
+		order(d, drivers.Int(9), verified(12, Uint16, Verify{ReadBack: ReadBack{Holding: at0(12)}})),
+		order(d, drivers.Bool(true), func(a *Address) { coil(20)(a); a.Verify.On = true }),
+	} {
+		if err := bus.Write(t.Context(), []drivers.Command{c}); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []byte{22, 23, 23, 5, 1}; !slices.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
+	}
+	got := readOne(t, bus, point(d, "p", holding(200, Uint16)))
+	if got.Value != drivers.Int(0x555A) {
+		t.Errorf("the register is %04X", got.Value.Int())
+	}
+	if got := readOne(t, bus, point(d, "p", holding(10, Float32))); got.Value != drivers.Float(-12.5) {
+		t.Errorf("got %v", got.Value)
+	}
+}
+
 // silentPoints are two where the server does not answer.
 func silentPoints(s drivers.Settings) []*drivers.Point {
 	d := s.Device().(*Device)
@@ -56,13 +94,13 @@ func silentPoints(s drivers.Settings) []*drivers.Point {
 
 // against is a bench for the server of testdata.
 func against(settings func(timeout time.Duration) drivers.Settings) driverstest.Bench {
-	s := settings(300 * time.Millisecond)
+	s := settings(patient.D())
 	d := s.Device().(*Device)
 	d.Unit = 1
 	b := driverstest.Bench{
 		Settings: s,
 		Refused:  point(d, "hole", input(50, Uint16, ABCD)),
-		Silent:   silentPoints(s),
+		Silent:   silentPoints(settings(300 * time.Millisecond)),
 		Waiting:  silentPoints(settings(time.Minute)),
 	}
 	add := func(name string, want drivers.Value, set func(*Address)) {

@@ -15,16 +15,28 @@ type Request struct {
 	First  int           // register or bit
 	Count  int           // registers or bits
 	Points []int         // the places of the points in the slice that was planned
+	Gap    int           // registers or bits between the points, which nobody needs
 	Time   time.Duration // that it takes of the bus
 
-	frame int // bytes around each PDU
+	overhead, perByte int  // bytes of a frame: around its PDU, and for each byte of that
+	call              *pdu // what is asked if the table is Called
+	parts             []part
+}
+
+// pdu is the request as it is sent.
+func (r Request) pdu() *pdu {
+	if r.call != nil {
+		return r.call
+	}
+	return readRequest(r.Table, r.First, r.Count)
 }
 
 // cost says how long a read occupies the bus.
 type cost struct {
 	request time.Duration // whatever is read
 	byte    time.Duration // for each byte of data
-	frame   int           // bytes around each PDU
+
+	overhead, perByte int // bytes of a frame: around its PDU, and for each byte of that
 }
 
 func (c cost) of(t Table, count int) time.Duration {
@@ -55,8 +67,9 @@ func (p planner) plan(points []*drivers.Point) []Request {
 	var joined, alone []item
 	for i, point := range points {
 		a := at(point)
-		it := item{i, a.Table(), a.First(), a.end()}
-		if p.known.refused(place{it.table, it.first, it.end}) {
+		at := placeOf(a)
+		it := item{i, at.table, at.first, at.end}
+		if at.table == Called || p.known.refused(at) {
 			alone = append(alone, it)
 		} else {
 			joined = append(joined, it)
@@ -75,7 +88,14 @@ func (p planner) plan(points []*drivers.Point) []Request {
 		joined = joined[n:]
 	}
 	for _, it := range alone {
+		if it.table == Called {
+			requests = append(requests, p.call(at(points[it.index]), it.index))
+			continue
+		}
 		requests = append(requests, p.request([]item{it}))
+	}
+	for i, r := range requests {
+		requests[i] = r.laid(points)
 	}
 	return requests
 }
@@ -93,7 +113,7 @@ func (p planner) shortest(items []item) []Request {
 		for i := j - 1; i >= 0; i-- {
 			end = max(end, items[i].end)
 			count := end - items[i].first
-			if i < j-1 && (count > most || apart[i+1]) {
+			if i < j-1 && (count > most || apart[i+1] || !p.device.Join && count > items[i].end-items[i].first) {
 				break
 			}
 			if t := best[i] + p.cost.of(items[i].table, count); i == j-1 || t < best[j] {
@@ -114,7 +134,7 @@ func (p planner) apart(items []item) []bool {
 	apart := make([]bool, len(items))
 	end := items[0].end
 	for i, it := range items[1:] {
-		apart[i+1] = p.known.apart(gap{it.table, end, it.first}) ||
+		apart[i+1] = p.known.apart(gap{table: it.table, first: end, end: it.first}) ||
 			slices.ContainsFunc(p.device.Holes, func(r Range) bool { return r.meets(end, it.first) })
 		end = max(end, it.end)
 	}
@@ -123,20 +143,37 @@ func (p planner) apart(items []item) []bool {
 
 func (p planner) request(items []item) Request {
 	r := Request{
-		Unit:   byte(p.device.Unit),
-		Table:  items[0].table,
-		First:  items[0].first,
-		Points: make([]int, len(items)),
-		frame:  p.cost.frame,
+		Unit:     byte(p.device.Unit),
+		Table:    items[0].table,
+		First:    items[0].first,
+		Points:   make([]int, len(items)),
+		overhead: p.cost.overhead,
+		perByte:  p.cost.perByte,
 	}
-	end := 0
+	end := items[0].first
 	for i, it := range items {
 		r.Points[i] = it.index
+		r.Gap += max(it.first-end, 0)
 		end = max(end, it.end)
 	}
 	r.Count = end - r.First
 	r.Time = p.cost.of(r.Table, r.Count)
 	return r
+}
+
+// call is the request for a point that only a call gives.
+func (p planner) call(a *Address, index int) Request {
+	return Request{
+		Unit:     byte(p.device.Unit),
+		Table:    Called,
+		First:    a.First(),
+		Count:    a.Count(),
+		Points:   []int{index},
+		Time:     p.cost.request + p.cost.byte*time.Duration(a.Call.At+2*a.Count()),
+		overhead: p.cost.overhead,
+		perByte:  p.cost.perByte,
+		call:     a.Call.request(nil, 2*a.Count(), false),
+	}
 }
 
 // firstPlan is the plan for points of one device on a link that knows nothing
@@ -146,5 +183,6 @@ func firstPlan(l link, points []*drivers.Point) []Request {
 		return nil
 	}
 	d := at(points[0]).device
-	return planner{d, l.cost(byte(d.Unit)), newLessons()}.plan(points)
+	points = imagined(points)
+	return planner{d, l.cost(d.target()), newLessons()}.plan(points)
 }

@@ -26,7 +26,7 @@ func lineCost(baud int, turnaround time.Duration) cost {
 	s.Baud = baud
 	r := newRTU(nil, s)
 	r.unit(1).turnaround = turnaround
-	return r.cost(1)
+	return r.cost(target{unit: 1})
 }
 
 func TestPointsAreJoinedWhereItSavesTime(t *testing.T) {
@@ -52,6 +52,8 @@ func TestPointsAreJoinedWhereItSavesTime(t *testing.T) {
 		"keeps to 125 registers":        {fast, nil, floats(0, 40, 80, 120, 124), "input 0+82 input 120+6"},
 		"keeps to the device's limit":   {slow, func(d *Device) { d.MaxRegisters = 4 }, floats(0, 2, 4, 6), "input 0+4 input 4+4"},
 		"reads one by one if it must":   {slow, func(d *Device) { d.MaxRegisters = 2 }, floats(0, 2), "input 0+2 input 2+2"},
+		"joins nothing without join":    {slow, func(d *Device) { d.Join = false }, floats(0, 2, 4), "input 0+2 input 2+2 input 4+2"},
+		"keeps bits apart without join": {slow, func(d *Device) { d.Join = false }, []func(*Address){coil(0), coil(1)}, "coil 0+1 coil 1+1"},
 		"keeps out of holes":            {slow, func(d *Device) { d.Holes = []Range{{3, 3}} }, floats(0, 4), "input 0+2 input 4+2"},
 		"joins beside holes":            {slow, func(d *Device) { d.Holes = []Range{{10, 20}} }, floats(0, 4), "input 0+6"},
 		"keeps tables apart":            {slow, nil, []func(*Address){input(0, Uint16, ABCD), holding(1, Uint16)}, "input 0+1 holding 1+1"},
@@ -148,7 +150,7 @@ func TestPlanHoldsEveryPointOnceAndWhole(t *testing.T) {
 			points = append(points, point(d, "p", holding(random.IntN(1000), typ)))
 		}
 		var seen []int
-		for _, q := range (planner{d, newTCP(newTCPSettings()).cost(1), newLessons()}).plan(points) {
+		for _, q := range (planner{d, newTCP(nil, 1).cost(target{unit: 1}), newLessons()}).plan(points) {
 			for _, i := range q.Points {
 				seen = append(seen, i)
 				if a := at(points[i]); a.First() < q.First || a.end() > q.First+q.Count {
@@ -163,4 +165,37 @@ func TestPlanHoldsEveryPointOnceAndWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPlanIsMadeLessAndLessOften: the costs of a link vary all the time.
+func TestPlanIsMadeLessAndLessOften(t *testing.T) {
+	link := &fickle{}
+	bus := newBus(link, quiet())
+	points := holdings(unitOf(newTCPSettings(), 1), 0, 1, 2)
+	var plans []*plan
+	for range 1000 {
+		link.turns++
+		if _, err := bus.Read(t.Context(), points); err != nil {
+			t.Fatal(err)
+		}
+		if p := bus.plans[keyOf(points)]; !slices.Contains(plans, p) {
+			plans = append(plans, p)
+		}
+		if link.turns == 2 && len(plans) != 2 {
+			t.Error("what the first answer teaches is not planned with at once")
+		}
+	}
+	if len(plans) > 11 {
+		t.Errorf("planned %d times in 1000 reads", len(plans))
+	}
+}
+
+// fickle is a link whose requests cost more or less by turns.
+type fickle struct {
+	instant
+	turns int
+}
+
+func (f *fickle) cost(target) cost {
+	return cost{request: time.Duration(1+f.turns%2) * time.Millisecond, byte: time.Microsecond}
 }

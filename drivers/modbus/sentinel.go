@@ -58,6 +58,9 @@ func (s Sentinel) matches(t Type, bits uint64, width int) bool {
 	switch {
 	case s.hex:
 		return bits == s.bits
+	case t == Float16:
+		own, ok := halfBits(s.num)
+		return ok && uint64(own) == bits
 	case t == Float32:
 		return math.Float32frombits(uint32(bits)) == float32(s.num)
 	case t == Float64:

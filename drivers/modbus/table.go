@@ -16,6 +16,8 @@ const (
 	Discrete
 	Input
 	Holding
+	// Called is the place of what only a call gives; it is no table.
+	Called
 )
 
 var tables = [...]struct {
@@ -26,6 +28,7 @@ var tables = [...]struct {
 	Discrete: {"discrete", modbus.FuncCodeReadDiscreteInputs},
 	Input:    {"input", modbus.FuncCodeReadInputRegisters},
 	Holding:  {"holding", modbus.FuncCodeReadHoldingRegisters},
+	Called:   {"call", 0},
 }
 
 // String is the table's key in the YAML.
@@ -35,7 +38,7 @@ func (t Table) String() string { return tables[t].name }
 func (t Table) Bits() bool { return t == Coil || t == Discrete }
 
 // Writable says whether the table takes writes.
-func (t Table) Writable() bool { return t == Coil || t == Holding }
+func (t Table) Writable() bool { return t == Coil || t == Holding || t == Called }
 
 // registers is the size of a table.
 const registers = 1 << 16

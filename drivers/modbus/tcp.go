@@ -2,17 +2,16 @@ package modbus
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/goburrow/modbus"
-	"golang.org/x/sys/unix"
 
 	"fieldmq/drivers"
 )
@@ -24,192 +23,321 @@ const (
 	tcpLongest = 260
 )
 
-// tcp is a link over one connection, which the units behind it share. Its
-// answers carry the number of their request, so late ones do no harm.
+// tcp is a link over one connection, which the units behind it share: TCP, TLS
+// or UDP. Its answers carry the number of their request, so late ones do no
+// harm.
 type tcp struct {
-	address  string
-	timeout  time.Duration // to connect
-	inFlight int
-	conn     net.Conn // nil while there is none
-	in       *bufio.Reader
-	last     uint16 // transaction id
-	packers  map[byte]modbus.Packager
-	trip     time.Duration // from a request to its answer, a low quantile
+	peer      endpoint
+	inFlight  int // on the connection
+	datagrams bool
+	tap       *drivers.Tap
+	heartbeat []byte        // what the peer says between frames
+	pause     time.Duration // after a new connection
+	conn      net.Conn      // nil while there is none
+	ready     time.Time     // when it may be used
+	in        *bufio.Reader
+	last      uint16 // transaction id
+	refused   int    // new connections in a row that the peer closed without an answer
+	units     map[byte]*tcpUnit
+	asked     byte      // the unit that was asked last
+	askedAt   time.Time // and when
+	talk      conversation
+	caller    context.Context // whose end ends the wait on the connection; nil: nobody's
+	leave     func()          // the end of that
 }
 
-func newTCP(s *TCPSettings) *tcp {
-	return &tcp{
-		address:  s.hostPort(),
-		timeout:  s.Timeout.D(),
-		inFlight: s.InFlight,
-		packers:  make(map[byte]modbus.Packager),
-	}
+// tcpUnit is what the link knows of a unit.
+type tcpUnit struct {
+	packer modbus.Packager // never shared: it holds the unit id
+	trip   time.Duration   // from a request to its answer, a low quantile
+	counts drivers.Counts
 }
 
-func (t *tcp) Close() error {
+func newTCP(p endpoint, inFlight int) *tcp {
+	return &tcp{peer: p, inFlight: inFlight, units: make(map[byte]*tcpUnit)}
+}
+
+// Close ends the connection, and the wait for a peer that calls.
+func (t *tcp) Close() error { return errors.Join(t.hangUp(), t.peer.Close()) }
+
+func (t *tcp) hangUp() error {
 	if t.conn == nil {
 		return nil
 	}
+	t.release()
 	err := t.conn.Close()
 	t.conn = nil
 	return err
 }
 
-// dial connects. The kernel gives up a peer that vanished without a word: by
-// keepalive when nothing is sent, else when nothing is acknowledged.
-func (t *tcp) dial(ctx context.Context) error {
-	d := net.Dialer{
-		Timeout:         t.timeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
-	}
-	conn, err := d.DialContext(ctx, "tcp", t.address)
+func (t *tcp) connect(ctx context.Context) error {
+	conn, err := t.peer.connect(ctx)
 	if err != nil {
 		return err
 	}
-	control(conn, func(fd int) {
-		unacknowledged := max(3*t.timeout, 10*time.Second)
-		// Where it is refused, keepalive still ends the connection.
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledged.Milliseconds()))
-	})
-	t.conn, t.in = conn, bufio.NewReader(conn)
+	if d, ok := conn.(*datagrams); ok {
+		d.skip = func(datagram []byte) bool { return !wholeFrames(datagram) }
+		t.datagrams = true
+	}
+	t.conn, t.in, t.ready = conn, bufio.NewReader(conn), time.Now().Add(t.pause)
 	return nil
 }
 
-// control hands the connection's file descriptor to f.
-func control(conn net.Conn, f func(fd int)) {
-	if c, ok := conn.(*net.TCPConn); ok {
-		if raw, err := c.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { f(int(fd)) }) // fails when closed, which the next read tells
+// wholeFrames says whether bytes are one frame, or several.
+func wholeFrames(b []byte) bool {
+	for len(b) > tcpHeader {
+		size := tcpHeader - 1 + int(binary.BigEndian.Uint16(b[4:]))
+		if binary.BigEndian.Uint16(b[2:]) != 0 || size <= tcpHeader || size > min(len(b), tcpLongest) {
+			return false
 		}
+		if len(b) == size {
+			return true
+		}
+		b = b[size:]
 	}
+	return false
 }
 
 // cost: bytes cost next to nothing on a network, but devices take some ten
 // microseconds for a register.
-func (t *tcp) cost(byte) cost {
+func (t *tcp) cost(to target) cost {
 	const perByte, unknownTrip = 5 * time.Microsecond, 2 * time.Millisecond
-	if t.trip == 0 {
-		return cost{unknownTrip, perByte, tcpHeader}
+	c := cost{request: unknownTrip, byte: perByte, overhead: tcpHeader, perByte: 1}
+	if to.turnaround > 0 {
+		c.request = to.turnaround
 	}
-	return cost{t.trip, perByte, tcpHeader}
+	if u := t.units[to.unit]; u != nil && u.trip > 0 {
+		c.request = u.trip
+	}
+	c.request += to.pause
+	return c
 }
 
+func (t *tcp) width() int { return t.inFlight }
+
+func (t *tcp) counts(unit byte) drivers.Counts { return t.unit(unit).counts }
+
 // ask connects anew where the peer has closed the connection, as many do after
-// a while of silence. Reads are then sent again, but a write only if it was not
-// sent before.
-func (t *tcp) ask(ctx context.Context, unit byte, timeout time.Duration, requests []*pdu) ([]answer, error) {
+// a while of silence and some after each answer. Reads are then sent again, but
+// a write only if it was not sent before: so it looks first.
+func (t *tcp) ask(ctx context.Context, questions []question) ([]answer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if t.conn != nil && t.closedByPeer() {
-		t.Close()
+	if t.conn != nil && (t.peer.newer() || !allRead(questions) && t.ended()) {
+		_ = t.hangUp()
 	}
 	fresh := t.conn == nil
 	if fresh {
-		if err := t.dial(ctx); err != nil {
-			return nil, t.lost(ctx, err)
+		if err := t.connect(ctx); errors.Is(err, drivers.ErrOffline) {
+			return allFailed(len(questions), err), nil
+		} else if err != nil {
+			return nil, lost(ctx, t.peer, err)
 		}
 	}
-	answers, err := t.converse(ctx, unit, timeout, requests)
+	answers, err := t.converse(ctx, questions)
 	if err == nil || ctx.Err() != nil {
 		return answers, err
 	}
-	t.Close()
-	if fresh || errors.Is(err, errFraming) || !allRead(requests) {
-		return nil, t.lost(ctx, err)
+	_ = t.hangUp()
+	left := unanswered(answers)
+	vain := fresh && len(left) == len(questions)
+	if !allRead(questions) || vain && errors.Is(err, ErrFraming) {
+		return nil, lost(ctx, t.peer, cut(err))
 	}
-	return t.ask(ctx, unit, timeout, requests)
-}
-
-func allRead(requests []*pdu) bool {
-	return !slices.ContainsFunc(requests, func(r *pdu) bool { return !reads(r) })
-}
-
-func (t *tcp) lost(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if vain {
+		left = t.blame(questions, answers, hungUp{cut(err)})
 	}
-	return fmt.Errorf("%s: %w: %w", t.address, drivers.ErrBus, err)
+	return t.resume(ctx, questions, answers, left)
 }
 
-// closedByPeer looks whether the peer has ended the connection, without a wait.
-func (t *tcp) closedByPeer() bool {
-	closed := false
-	control(t.conn, func(fd int) {
-		n, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		closed = n == 0 && err == nil || err != nil && err != unix.EAGAIN && err != unix.EINTR
-	})
-	return closed
+// mostRefused is how many connections in a row a peer may close at once until
+// it is left in peace for this time.
+const mostRefused = 3
+
+// blame makes the first request the one at which the peer closes a new
+// connection, so that the others have their turn; or all of them where it always
+// does. It returns those that are left.
+func (t *tcp) blame(questions []question, answers []answer, why error) (left []int) {
+	t.refused++
+	blamed := 1
+	if t.refused >= mostRefused {
+		blamed = len(questions)
+	}
+	for i := range questions {
+		if i >= blamed {
+			left = append(left, i)
+			continue
+		}
+		answers[i] = answer{at: time.Now(), err: why}
+		count(&t.unit(questions[i].to.unit).counts, why)
+	}
+	return left
 }
 
-// converse sends requests, as many at a time as the device takes, and collects
-// their answers by number.
-func (t *tcp) converse(ctx context.Context, unit byte, timeout time.Duration, requests []*pdu) ([]answer, error) {
+// resume asks on another connection for what has no answer so far.
+func (t *tcp) resume(ctx context.Context, questions []question, answers []answer, left []int) ([]answer, error) {
+	if len(left) == 0 {
+		return answers, nil
+	}
+	again := make([]question, len(left))
+	for n, i := range left {
+		again[n] = questions[i]
+	}
+	more, err := t.ask(ctx, again)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range left {
+		answers[i] = more[n]
+	}
+	return answers, nil
+}
+
+// unanswered are the places of the answers that have not come.
+func unanswered(answers []answer) (left []int) {
+	for i, a := range answers {
+		if a.at.IsZero() {
+			left = append(left, i)
+		}
+	}
+	return left
+}
+
+func allRead(questions []question) bool {
+	return !slices.ContainsFunc(questions, func(q question) bool { return !reads(q.request) })
+}
+
+func allFailed(n int, why error) []answer {
+	answers := make([]answer, n)
+	for i := range answers {
+		answers[i] = answer{at: time.Now(), err: why}
+	}
+	return answers
+}
+
+// ended looks whether the peer has ended the connection, without a wait. What
+// ends a secure connection is a message, which must be read to be known.
+func (t *tcp) ended() bool {
+	bytes, ended := waiting(t.conn)
+	if !bytes {
+		return ended
+	}
+	const moment = 20 * time.Millisecond
+	if err := t.conn.SetReadDeadline(time.Now().Add(moment)); err != nil {
+		return true
+	}
+	_, err := t.in.Peek(min(t.in.Buffered()+1, t.in.Size()))
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// heed has the end of ctx end the waits on the connection, and that of the context
+// before no more. One context often asks again and again.
+func (t *tcp) heed(ctx context.Context) {
+	if t.caller == ctx {
+		return
+	}
+	t.release()
 	conn, ended := t.conn, make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
 		_ = conn.SetDeadline(time.Unix(1, 0)) // fails when closed, which ends the wait too
 	})
-	defer func() {
+	t.caller, t.leave = ctx, func() {
 		if !stop() {
 			<-ended
 		}
-	}()
-	c := conversation{tcp: t, unit: unit, requests: requests, answers: make([]answer, len(requests))}
-	for c.done < len(requests) {
-		if err := c.send(timeout); err != nil {
-			return nil, err
+	}
+}
+
+// release heeds nobody any more.
+func (t *tcp) release() {
+	if t.caller != nil {
+		t.leave()
+		t.caller, t.leave = nil, nil
+	}
+}
+
+// converse sends requests, as many at a time as units and connection take, and
+// collects their answers by number. With an error come those that there are.
+func (t *tcp) converse(ctx context.Context, questions []question) ([]answer, error) {
+	t.heed(ctx)
+	c := &t.talk
+	c.begin(t, questions)
+	for c.done < len(questions) {
+		if err := c.send(ctx); err != nil {
+			return c.answers, err
 		}
-		if err := conn.SetDeadline(c.progress.Add(timeout)); err != nil {
-			return nil, err
+		if len(c.open) == 0 {
+			continue
+		}
+		if err := c.within(c.wake()); err != nil {
+			return c.answers, err
 		}
 		if err := ctx.Err(); err != nil { // after the deadline, which would undo the end
-			return nil, err
+			return c.answers, err
 		}
 		err := c.receive()
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-			c.giveUp()
-		} else if err != nil {
-			return nil, err
+			err = c.expire(time.Now())
+		}
+		if err != nil {
+			return c.answers, err
 		}
 	}
 	return c.answers, nil
 }
 
-var errFraming = errors.New("the peer does not speak Modbus TCP")
+// ErrFraming says that what came was no frame of Modbus TCP.
+var ErrFraming = errors.New("the peer does not speak Modbus TCP")
 
 // frame waits for a whole frame and leaves it in the reader, so that a time-out
 // in its middle loses nothing.
 func (t *tcp) frame() ([]byte, error) {
-	header, err := t.in.Peek(tcpHeader)
+	header, err := t.header()
 	if err != nil {
 		return nil, err
 	}
 	protocol := binary.BigEndian.Uint16(header[2:])
 	size := tcpHeader - 1 + int(binary.BigEndian.Uint16(header[4:]))
 	if protocol != 0 || size < tcpHeader+1 || size > tcpLongest {
-		return nil, errFraming
+		return nil, ErrFraming
 	}
 	return t.in.Peek(size)
 }
 
-// learn follows the fast answers, so that a plan does not change with each
-// delay on the network.
-func (t *tcp) learn(trip time.Duration) {
-	if t.trip == 0 || trip < t.trip {
-		t.trip = max(trip, 1)
-		return
+// header waits for the header of a frame, and skips heartbeats before it.
+func (t *tcp) header() ([]byte, error) {
+	for {
+		if n := len(t.heartbeat); n > 0 {
+			beat, err := t.in.Peek(n)
+			if err != nil {
+				return nil, err
+			}
+			if bytes.Equal(beat, t.heartbeat) {
+				if _, err := t.in.Discard(n); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		return t.in.Peek(tcpHeader)
 	}
-	t.trip += (trip - t.trip) / 16
 }
 
-func (t *tcp) packer(unit byte) modbus.Packager {
-	p := t.packers[unit]
-	if p == nil {
+// learn follows the fast answers, so that a plan does not change with each
+// delay on the network.
+func (u *tcpUnit) learn(trip time.Duration) {
+	u.trip = usual(u.trip, max(trip, 1))
+}
+
+func (t *tcp) unit(id byte) *tcpUnit {
+	u := t.units[id]
+	if u == nil {
 		h := modbus.NewTCPClientHandler("") // only its packager is used
-		h.SlaveId = unit
-		p = h
-		t.packers[unit] = p
+		h.SlaveId = id
+		u = &tcpUnit{packer: h}
+		t.units[id] = u
 	}
-	return p
+	return u
 }

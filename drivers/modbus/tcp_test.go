@@ -183,6 +183,15 @@ func TestClosedConnectionIsMadeAgain(t *testing.T) {
 				conn.Write(reply(request))
 			}
 		},
+		"when the peer says more than its answers": func(conn net.Conn) {
+			for {
+				request, err := next(conn)
+				if err != nil {
+					return
+				}
+				conn.Write(append(reply(request), "end"...))
+			}
+		},
 		"when the peer closes in the middle": func(conn net.Conn) {
 			for range 2 {
 				request, err := next(conn)
@@ -199,12 +208,67 @@ func TestClosedConnectionIsMadeAgain(t *testing.T) {
 			p := newTCPPeer(t, func(conn net.Conn, _ int) { serve(conn) })
 			bus, d := onTCP(t, p, 1, time.Minute)
 			for range 5 {
-				checkRight(t, bus, far(d, 1))
+				checkRight(t, bus, far(d, 3))
 			}
 			if n := p.connections.Load(); n < 2 {
 				t.Errorf("%d connections", n)
 			}
 		})
+	}
+}
+
+// TestRequestThatEndsTheConnectionCostsOnlyItself: some devices hang up where
+// others decline.
+func TestRequestThatEndsTheConnectionCostsOnlyItself(t *testing.T) {
+	const bad = 0 // the first that is asked for
+	p := newTCPPeer(t, func(conn net.Conn, _ int) {
+		for {
+			request, err := next(conn)
+			if err != nil || binary.BigEndian.Uint16(request[8:]) == bad {
+				return
+			}
+			conn.Write(reply(request))
+		}
+	})
+	bus, d := onTCP(t, p, 1, time.Minute)
+	points := far(d, 4)
+	for range 3 {
+		samples, err := bus.Read(t.Context(), points)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range samples {
+			if i == bad {
+				if !errors.Is(s.Err, drivers.ErrOffline) || s.Err.Error() != "it has closed the connection" {
+					t.Errorf("what ends the connection: %v, %v", s.Value, s.Err)
+				}
+				continue
+			}
+			if s.Err != nil || s.Value != right(s.Point) {
+				t.Errorf("%v: got %v, %v; want %v", s.Point.At, s.Value, s.Err, right(s.Point))
+			}
+		}
+	}
+}
+
+// TestPeerThatAlwaysHangsUpIsLeftInPeace: one that has no room for us gets few
+// connections at a time, and is silent as long as that lasts.
+func TestPeerThatAlwaysHangsUpIsLeftInPeace(t *testing.T) {
+	p := newTCPPeer(t, func(conn net.Conn, _ int) { next(conn) })
+	bus, d := onTCP(t, p, 1, time.Minute)
+	for range 4 {
+		samples, err := bus.Read(t.Context(), far(d, 20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range samples {
+			if !errors.Is(s.Err, drivers.ErrOffline) {
+				t.Fatalf("got %v, %v", s.Value, s.Err)
+			}
+		}
+	}
+	if n := p.connections.Load(); n > 8 {
+		t.Errorf("%d connections for 4 reads", n)
 	}
 }
 
@@ -232,6 +296,39 @@ func TestWriteOnADyingConnectionIsNotSentTwice(t *testing.T) {
 	}
 }
 
+// TestWriteOnADyingConnectionIsVerifiedOnAnother: reading back settles whether it
+// was carried out.
+func TestWriteOnADyingConnectionIsVerifiedOnAnother(t *testing.T) {
+	for name, obeys := range map[string]bool{"where it was": true, "where it was not": false} {
+		t.Run(name, func(t *testing.T) {
+			var register atomic.Uint32
+			var written atomic.Int32
+			p := newTCPPeer(t, func(conn net.Conn, _ int) {
+				for {
+					request, err := next(conn)
+					if err != nil {
+						return
+					}
+					if request[7] == 6 {
+						written.Add(1)
+						if obeys {
+							register.Store(uint32(request[11]))
+						}
+						return
+					}
+					conn.Write(framed(request, []byte{3, 2, 0, byte(register.Load())}))
+				}
+			})
+			bus, d := onTCP(t, p, 1, time.Minute)
+			point := point(d, "x", func(a *Address) { a.Holding, a.Verify = at0(0), Verify{On: true} })
+			err := bus.Write(t.Context(), []drivers.Command{{Point: point, Value: drivers.Int(7)}})
+			if (err == nil) != obeys || errors.Is(err, drivers.ErrUnsure) || written.Load() != 1 {
+				t.Errorf("got %v after %d writes", err, written.Load())
+			}
+		})
+	}
+}
+
 func TestPeerThatIsNoModbusIsTheEnd(t *testing.T) {
 	for name, change := range map[string]func([]byte){
 		"when it speaks another protocol": func(frame []byte) { frame[2] = 'H' },
@@ -251,7 +348,7 @@ func TestPeerThatIsNoModbusIsTheEnd(t *testing.T) {
 			})
 			bus, d := onTCP(t, p, 1, time.Minute)
 			_, err := bus.Read(t.Context(), far(d, 1))
-			if !errors.Is(err, drivers.ErrBus) || !errors.Is(err, errFraming) {
+			if !errors.Is(err, drivers.ErrBus) || !errors.Is(err, ErrFraming) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -270,7 +367,7 @@ func TestAnswerThatDoesNotFitIsNoValue(t *testing.T) {
 			frame := reply(r)
 			frame[6]++
 			return frame
-		}, "no answer"},
+		}, "unit 2 answered in its place"},
 		"declines": {func(r []byte) []byte { return framed(r, []byte{0x83, 2}) }, "illegal data address"},
 	}
 	for name, tt := range tests {
@@ -331,16 +428,15 @@ func FuzzReceive(f *testing.F) {
 		f.Add(framed([]byte{0, 1, 0, 0, 0, 0, 1}, pdu))
 	}
 	f.Fuzz(func(t *testing.T, received []byte) {
-		link := newTCP(newTCPSettings())
+		link := newTCP(nil, 1)
 		link.in = bufio.NewReader(bytes.NewReader(received))
-		adu, err := link.packer(1).Encode(request) // the first has number 1
+		adu, err := link.unit(1).packer.Encode(&request.body) // the first has number 1
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := conversation{
-			tcp: link, unit: 1, requests: []*pdu{request}, answers: make([]answer, 1),
-			open: []sent{{0, adu, time.Now()}}, next: 1,
-		}
+		c := &link.talk
+		c.begin(link, []question{{to: target{unit: 1}, request: request}})
+		c.open, c.todo = []sent{{index: 0, unit: link.unit(1), adu: adu, at: time.Now()}}, nil
 		for err == nil && c.done == 0 {
 			err = c.receive()
 		}
@@ -373,8 +469,8 @@ func TestPortOfTCPIs502(t *testing.T) {
 		"[::1]":            "[::1]:502",
 		"[::1]:503":        "[::1]:503",
 	} {
-		s := TCPSettings{Host: host}
-		if got := s.hostPort(); got != want {
+		s := Peer{Host: host}
+		if got := s.hostPort(plainPort); got != want {
 			t.Errorf("%s: got %s", host, got)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 // wire is a serial line in a synctest bubble: bytes take their time on it.
 type wire struct {
 	char  time.Duration
-	loose bool // answers take no time
+	loose bool          // answers take no time
+	lazy  time.Duration // that a wait takes longer than it should
 	// serve is what the other end does: it returns what it sends after the
 	// request's last byte, nil for nothing.
 	serve func(request []byte) []burst
@@ -88,6 +89,11 @@ func (w *wire) Read(p []byte) (int, error) {
 		select {
 		case <-w.arrived:
 		case <-timer.C:
+			if w.timeout > 0 {
+				time.Sleep(w.lazy)
+			} else {
+				time.Sleep(time.Microsecond) // even a look takes its time
+			}
 			return 0, nil
 		}
 	}

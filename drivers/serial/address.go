@@ -64,7 +64,10 @@ type Address struct {
 	device *Device
 }
 
-var _ drivers.Address = (*Address)(nil)
+var (
+	_ drivers.Address = (*Address)(nil)
+	_ drivers.Bounded = (*Address)(nil)
+)
 
 // String is `match "T=(.*)"` or "byte 3".
 func (a *Address) String() string {

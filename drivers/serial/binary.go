@@ -29,6 +29,21 @@ func (a *Address) width() int {
 	return 1
 }
 
+// Bounds are the least and the largest integer that the point can hold; in text
+// those of 64 bits.
+func (a *Address) Bounds() (lowest int64, highest uint64) {
+	bits := 8 * a.width()
+	switch kind := a.kind(); {
+	case a.At == nil:
+		return math.MinInt64, math.MaxUint64
+	case kind == "bcd":
+		return 0, uint64(math.Pow10(bits/4)) - 1
+	case strings.HasPrefix(kind, "int"):
+		return -1 << (bits - 1), 1<<(bits-1) - 1
+	}
+	return 0, 1<<bits - 1
+}
+
 // place is the first byte of the value in a frame of a length; it fails if the
 // frame is too short.
 func (a *Address) place(length int) (at int, ok bool) {

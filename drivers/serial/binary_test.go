@@ -63,6 +63,28 @@ func TestBytesHoldValues(t *testing.T) {
 	}
 }
 
+func TestIntegersKeepToTheirBounds(t *testing.T) {
+	for _, c := range []struct {
+		at      *Address
+		lowest  int64
+		highest uint64
+	}{
+		{binaryAt(0, ""), 0, 255},
+		{binaryAt(0, "int8"), -128, 127},
+		{binaryAt(0, "uint16"), 0, 65535},
+		{binaryAt(0, "int32"), math.MinInt32, math.MaxInt32},
+		{binaryAt(0, "int64"), math.MinInt64, math.MaxInt64},
+		{binaryAt(0, "uint64"), 0, math.MaxUint64},
+		{binaryAt(0, "bcd"), 0, 99},
+		{binaryAt(0, "bcd", length(3)), 0, 999999},
+		{address(func(a *Address) { a.Type = "int" }), math.MinInt64, math.MaxUint64},
+	} {
+		if lowest, highest := c.at.Bounds(); lowest != c.lowest || highest != c.highest {
+			t.Errorf("%v %s: %d to %d, want %d to %d", c.at, c.at.Type, lowest, highest, c.lowest, c.highest)
+		}
+	}
+}
+
 func TestPatternsMayMeanNoValue(t *testing.T) {
 	tests := map[string]struct {
 		at    *Address

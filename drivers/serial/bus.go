@@ -28,6 +28,8 @@ type bus struct {
 	gone     chan struct{} // closed when the line is lost, by the reader
 	rest     time.Time     // no request before; belongs to Read and Write
 	news     chan struct{} // Watch has something to tell
+	opened   time.Time
+	first    chan struct{} // closed when a point that listens has heard something
 
 	mu       sync.Mutex
 	cause    error // why the line is lost
@@ -56,6 +58,8 @@ func newBus(l *line.Line, s *Settings, log *slog.Logger) *bus {
 		quit:     make(chan struct{}),
 		gone:     make(chan struct{}),
 		news:     make(chan struct{}, 1),
+		opened:   time.Now(),
+		first:    make(chan struct{}),
 		rest:     time.Now().Add(settling),
 		silent:   true,
 		splitter: newSplitter(&s.Frame),
@@ -122,12 +126,22 @@ func (b *bus) deliver(frame []byte, now time.Time) {
 		}
 	}
 	if taken {
+		b.hear()
 		return
 	}
 	b.splitter.unmatched++
 	b.log.Debug("frame that no point takes", "frame", quote(string(frame)))
 	if b.exchange != nil {
 		b.exchange.stray(frame)
+	}
+}
+
+// hear notes that a point that listens has heard something.
+func (b *bus) hear() {
+	select {
+	case <-b.first:
+	default:
+		close(b.first)
 	}
 }
 

@@ -70,8 +70,12 @@ func (b *bus) exchangeNow(ctx context.Context, a *Address, request []byte, x *ex
 	return b.await(ctx, x, onWire+a.timeout())
 }
 
-func (b *bus) waitForRest(ctx context.Context) error {
-	timer := time.NewTimer(time.Until(b.rest))
+func (b *bus) waitForRest(ctx context.Context) error { return b.wait(ctx, b.rest, nil) }
+
+// wait waits until a time, or less where early is closed before. It fails with the
+// context or the line.
+func (b *bus) wait(ctx context.Context, until time.Time, early <-chan struct{}) error {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -79,8 +83,9 @@ func (b *bus) waitForRest(ctx context.Context) error {
 	case <-b.gone:
 		return b.lost()
 	case <-timer.C:
-		return ctx.Err()
+	case <-early:
 	}
+	return ctx.Err()
 }
 
 // begin makes the exchange the one that frames are offered to. What stands in

@@ -35,6 +35,9 @@ func (b *bus) Read(ctx context.Context, points []*drivers.Point) ([]drivers.Samp
 			asking = append(asking, slot{s, &samples[i]})
 		}
 	}
+	if err := b.firstWord(ctx, listening); err != nil {
+		return nil, err
+	}
 	b.recall(listening)
 	if err := b.ask(ctx, asking); err != nil {
 		return nil, err
@@ -46,6 +49,15 @@ func (b *bus) Read(ctx context.Context, points []*drivers.Point) ([]drivers.Samp
 type slot struct {
 	*source
 	sample *drivers.Sample
+}
+
+// firstWord gives devices that speak by themselves as long for their first word
+// as others have for an answer, counted from the opening of the line.
+func (b *bus) firstWord(ctx context.Context, slots []slot) error {
+	if len(slots) == 0 {
+		return nil
+	}
+	return b.wait(ctx, b.opened.Add(slots[0].timeout()), b.first)
 }
 
 // recall fills in what was heard since the last time.

@@ -9,7 +9,7 @@ import (
 // Watch tells what devices say by themselves, as it comes.
 func (b *bus) Watch(ctx context.Context, points []*drivers.Point, emit func([]drivers.Sample) error) error {
 	for _, p := range points {
-		b.source(p) // what is wrong with it, Read says
+		_, _ = b.source(p) // what is wrong with it, Read says
 	}
 	b.attend(points)
 	defer b.attend(nil)

@@ -48,6 +48,9 @@ func (b *bus) send(ctx context.Context, s *source, command []byte) error {
 	if errors.Is(err, drivers.ErrOffline) && x.other != "" {
 		return fmt.Errorf("%w: the answer is %s", drivers.ErrRefused, x.other)
 	}
+	if errors.Is(err, drivers.ErrOffline) {
+		return fmt.Errorf("%w: %w", err, drivers.ErrUnsure)
+	}
 	return err
 }
 

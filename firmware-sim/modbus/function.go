@@ -15,6 +15,7 @@ const (
 	writeRegister      = 6
 	writeCoils         = 15
 	writeRegisters     = 16
+	reportServerID     = 17
 	maskRegister       = 22
 	readWriteRegisters = 23
 	encapsulated       = 43
@@ -51,6 +52,11 @@ func refusal(function byte, err error) []byte {
 
 // dispatch returns the data of the answer to the data of a request.
 func dispatch(d Device, function byte, data []byte) ([]byte, error) {
+	if c, ok := d.(Caller); ok {
+		if answer, ok := c.Call(function, data); ok {
+			return answer, nil
+		}
+	}
 	switch function {
 	case readCoils:
 		return readBits(d, Coils, data)
@@ -68,6 +74,8 @@ func dispatch(d Device, function byte, data []byte) ([]byte, error) {
 		return writeManyBits(d, data)
 	case writeRegisters:
 		return writeManyRegisters(d, data)
+	case reportServerID:
+		return serverID(d, data)
 	case maskRegister:
 		return mask(d, data)
 	case readWriteRegisters:

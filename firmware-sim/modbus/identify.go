@@ -36,3 +36,18 @@ func identify(d Device, data []byte) ([]byte, error) {
 	}
 	return answer, nil
 }
+
+// serverID answers function code 17 with a text and the run indicator, which is
+// on. MAP section 6.13
+func serverID(d Device, data []byte) ([]byte, error) {
+	who, ok := d.(Reporter)
+	if !ok {
+		return nil, IllegalFunction
+	}
+	if len(data) != 0 {
+		return nil, IllegalDataValue
+	}
+	const on = 0xFF
+	text := append([]byte(who.ServerID()), on)
+	return append([]byte{byte(len(text))}, text...), nil
+}

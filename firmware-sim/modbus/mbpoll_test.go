@@ -83,31 +83,19 @@ func serve(t *testing.T, f func(t *testing.T, to ...string)) {
 var value = regexp.MustCompile(`(?m)^\[\d+\]: \t(\S+)`)
 
 // mbpoll runs Debian's mbpoll. It returns the values it printed and all that it
-// printed. A frame that was torn because the machine was busy elsewhere is asked
-// for again, as any client on a serial line does.
+// printed.
 func mbpoll(t *testing.T, to []string, words ...string) (values, all string) {
-	t.Helper()
-	for range 3 {
-		values, all = mbpollOnce(t, to, words...)
-		if !strings.Contains(all, "Invalid data") && !strings.Contains(all, "timed out") {
-			break
-		}
-	}
-	return values, all
-}
-
-func mbpollOnce(t *testing.T, to []string, words ...string) (string, string) {
 	t.Helper()
 	args := append([]string{"-0", "-1", "-o", "5"}, to...)
 	text, err := exec.CommandContext(t.Context(), "mbpoll", append(args, words...)...).CombinedOutput()
 	if _, ran := err.(*exec.ExitError); err != nil && !ran {
 		t.Fatalf("mbpoll (Debian package mbpoll): %v", err)
 	}
-	var values []string
+	var got []string
 	for _, m := range value.FindAllStringSubmatch(string(text), -1) {
-		values = append(values, m[1])
+		got = append(got, m[1])
 	}
-	return strings.Join(values, " "), string(text)
+	return strings.Join(got, " "), string(text)
 }
 
 func TestMbpollReadsAndWritesEveryTableAndType(t *testing.T) {

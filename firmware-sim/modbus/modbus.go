@@ -22,6 +22,12 @@ const (
 
 func (e Exception) Error() string { return "exception " + strconv.Itoa(int(e)) }
 
+// Caller is implemented by a Device that knows requests of its maker's own.
+type Caller interface {
+	// Call answers the data of a request, or says that it does not know it.
+	Call(function byte, data []byte) (answer []byte, ok bool)
+}
+
 // Table is one of the four tables of a device. MAP section 4.3
 type Table byte
 
@@ -52,6 +58,12 @@ type Identity struct{ Vendor, Product, Revision string }
 // Identifier is implemented by devices that say what they are.
 type Identifier interface {
 	Identity() Identity
+}
+
+// Reporter is implemented by devices that say what they are in the older way, by
+// function code 17. The text is below 250 bytes.
+type Reporter interface {
+	ServerID() string
 }
 
 // Copy fills values with words from address on, where base is the address of

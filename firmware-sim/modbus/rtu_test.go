@@ -105,7 +105,7 @@ func (b *bursts) ask(frame []byte, after time.Duration) []byte {
 	}
 }
 
-var question = frameRTU(1, []byte{readHolding, 0, 7, 0, 1})
+var question = (rtu{}).frame(1, []byte{readHolding, 0, 7, 0, 1})
 
 func TestFramesOfTheLineAreAnsweredByteForByte(t *testing.T) {
 	onLine(t, []Unit{{ID: 17, Device: filled()}}, func(line *bursts) {
@@ -113,7 +113,7 @@ func TestFramesOfTheLineAreAnsweredByteForByte(t *testing.T) {
 		if want := raw(t, "11 03 06 006B 006C 006D"); !bytes.Equal(got[:len(got)-2], want) {
 			t.Errorf("%x, want %x and a checksum", got, want)
 		}
-		if _, _, ok := parseRTU(got); !ok {
+		if _, _, ok := (rtu{}).parse(got); !ok {
 			t.Errorf("%x has a wrong checksum", got)
 		}
 	})
@@ -122,12 +122,12 @@ func TestFramesOfTheLineAreAnsweredByteForByte(t *testing.T) {
 func TestServerIsSilentToWhatIsNotForIt(t *testing.T) {
 	onLine(t, []Unit{{ID: 1, Device: filled()}}, func(line *bursts) {
 		for name, frame := range map[string][]byte{
-			"another unit":     frameRTU(2, question[1:6]),
+			"another unit":     (rtu{}).frame(2, question[1:6]),
 			"wrong checksum":   append(bytes.Clone(question[:7]), question[7]^1),
 			"a cut frame":      question[:5],
 			"one byte":         {1},
-			"too long":         frameRTU(1, make([]byte, 300)),
-			"a broadcast read": frameRTU(0, question[1:6]),
+			"too long":         (rtu{}).frame(1, make([]byte, 300)),
+			"a broadcast read": (rtu{}).frame(0, question[1:6]),
 		} {
 			if got := line.ask(frame, time.Minute); got != nil {
 				t.Errorf("%s: answered %x", name, got)
@@ -139,7 +139,7 @@ func TestServerIsSilentToWhatIsNotForIt(t *testing.T) {
 func TestBroadcastReachesAllAndIsNotAnswered(t *testing.T) {
 	a, b := filled(), filled()
 	onLine(t, []Unit{{ID: 1, Device: a}, {ID: 2, Device: b}}, func(line *bursts) {
-		if got := line.ask(frameRTU(0, []byte{writeRegister, 0, 9, 0xAB, 0xCD}), time.Minute); got != nil {
+		if got := line.ask((rtu{}).frame(0, []byte{writeRegister, 0, 9, 0xAB, 0xCD}), time.Minute); got != nil {
 			t.Errorf("answered %x", got)
 		}
 	})
@@ -172,24 +172,24 @@ func broken(t *testing.T, fault string) []Unit {
 }
 
 func TestFaultsDoWhatTheyAreCalledOnTheLine(t *testing.T) {
-	good := frameRTU(1, []byte{readHolding, 2, 0, 7})
+	good := (rtu{}).frame(1, []byte{readHolding, 2, 0, 7})
 	for _, k := range []struct {
 		fault string
 		ok    func(got []byte) bool
 	}{
 		{"silence", func(got []byte) bool { return got == nil }},
-		{"exception 6", func(got []byte) bool { return bytes.Equal(got, frameRTU(1, []byte{0x83, 6})) }},
+		{"exception 6", func(got []byte) bool { return bytes.Equal(got, (rtu{}).frame(1, []byte{0x83, 6})) }},
 		{"crc", func(got []byte) bool {
-			_, _, intact := parseRTU(got)
+			_, _, intact := (rtu{}).parse(got)
 			return !intact && bytes.Equal(got[:5], good[:5])
 		}},
 		{"garbage", func(got []byte) bool {
 			return len(got) > len(good) && (bytes.HasPrefix(got, good) || bytes.HasSuffix(got, good))
 		}},
 		{"truncate", func(got []byte) bool { return len(got) < len(good) && bytes.HasPrefix(good, got) }},
-		{"wrong-unit", func(got []byte) bool { return bytes.Equal(got, frameRTU(2, good[1:5])) }},
+		{"wrong-unit", func(got []byte) bool { return bytes.Equal(got, (rtu{}).frame(2, good[1:5])) }},
 		{"foreign", func(got []byte) bool {
-			unit, _, intact := parseRTU(got[:7])
+			unit, _, intact := (rtu{}).parse(got[:7])
 			return intact && unit != 1 && bytes.Equal(got[7:], good)
 		}},
 		{"noise 100%", func(got []byte) bool {
@@ -213,7 +213,7 @@ func TestFaultsDoWhatTheyAreCalledOnTheLine(t *testing.T) {
 
 func TestLateAnswerComesWhileOthersAreServed(t *testing.T) {
 	units := append(broken(t, "late 800ms"), Unit{ID: 2, Device: filled()})
-	other := frameRTU(2, question[1:6])
+	other := (rtu{}).frame(2, question[1:6])
 	onLine(t, units, func(line *bursts) {
 		if got := line.ask(question, 799*time.Millisecond); got != nil {
 			t.Errorf("answered %x too early", got)
@@ -245,7 +245,7 @@ func TestLateAnswersAreBoundedAndEndWithTheServer(t *testing.T) {
 func TestSilentUnitDoesNotCarryOutWrites(t *testing.T) {
 	units := broken(t, "silence")
 	onLine(t, units, func(line *bursts) {
-		line.ask(frameRTU(1, []byte{writeRegister, 0, 9, 0xAB, 0xCD}), 0)
+		line.ask((rtu{}).frame(1, []byte{writeRegister, 0, 9, 0xAB, 0xCD}), 0)
 	})
 	if got := units[0].Device.(*memory).tables[HoldingRegisters][9]; got != 9 {
 		t.Errorf("%x was written", got)
@@ -254,14 +254,14 @@ func TestSilentUnitDoesNotCarryOutWrites(t *testing.T) {
 
 func FuzzRTU(f *testing.F) {
 	f.Add(question)
-	f.Add(frameRTU(1, []byte{writeRegisters, 0, 1, 0, 2, 4, 0, 10, 1, 2}))
-	f.Add(frameRTU(1, []byte{writeCoils, 0, 0x13, 0, 10, 2, 0xCD, 1}))
-	f.Add(frameRTU(1, []byte{readWriteRegisters, 0, 3, 0, 6, 0, 14, 0, 1, 2, 0, 255}))
-	f.Add(frameRTU(1, []byte{maskRegister, 0, 4, 0, 0xF2, 0, 0x25}))
-	f.Add(frameRTU(1, []byte{encapsulated, 14, 1, 0}))
+	f.Add((rtu{}).frame(1, []byte{writeRegisters, 0, 1, 0, 2, 4, 0, 10, 1, 2}))
+	f.Add((rtu{}).frame(1, []byte{writeCoils, 0, 0x13, 0, 10, 2, 0xCD, 1}))
+	f.Add((rtu{}).frame(1, []byte{readWriteRegisters, 0, 3, 0, 6, 0, 14, 0, 1, 2, 0, 255}))
+	f.Add((rtu{}).frame(1, []byte{maskRegister, 0, 4, 0, 0xF2, 0, 0x25}))
+	f.Add((rtu{}).frame(1, []byte{encapsulated, 14, 1, 0}))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		unit, pdu, ok := parseRTU(frame)
-		if ok && !bytes.Equal(frameRTU(unit, pdu), frame) {
+		unit, pdu, ok := (rtu{}).parse(frame)
+		if ok && !bytes.Equal((rtu{}).frame(unit, pdu), frame) {
 			t.Fatalf("%x is taken for something else", frame)
 		}
 		// Almost no input has the right checksum: go on without.

@@ -12,7 +12,7 @@ import (
 
 // Unit is a device at its address.
 type Unit struct {
-	ID     byte // 1 to 247
+	ID     byte // 1 to 255
 	Device Device
 	Faults *faults.Source // may be nil
 }
@@ -30,8 +30,8 @@ type Server struct {
 func NewServer(units ...Unit) (*Server, error) {
 	s := &Server{units: make(map[byte]Unit)}
 	for _, u := range units {
-		if u.ID < 1 || u.ID > 247 {
-			return nil, fmt.Errorf("unit id %d is not 1 to 247", u.ID)
+		if u.ID < 1 {
+			return nil, fmt.Errorf("unit id %d is not 1 to 255", u.ID)
 		}
 		if _, twice := s.units[u.ID]; twice {
 			return nil, fmt.Errorf("unit id %d is there twice", u.ID)
@@ -60,7 +60,22 @@ func (s *Server) answer(u Unit, pdu []byte) ([]byte, faults.Effect) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return perform(u.Device, pdu), e
+	return resize(perform(u.Device, pdu), &e), e
+}
+
+// resize makes an answer to a read say less or more than was asked for.
+func resize(answer []byte, e *faults.Effect) []byte {
+	if answer[0] > readInput || len(answer) < 4 {
+		return answer
+	}
+	if e.Short {
+		answer = answer[:len(answer)-2]
+	}
+	if e.Long && len(answer)+2 <= maxPDU {
+		answer = append(answer, 0x12, 0x34)
+	}
+	answer[1] = byte(len(answer) - 2)
+	return answer
 }
 
 // broadcast lets every unit carry out a request; nobody answers.

@@ -72,7 +72,11 @@ func disturbTCP(h header, answer []byte, e *faults.Effect) []byte {
 	if e.WrongUnit {
 		h.unit++
 	}
+	whole := frameTCP(h, answer)
 	frame := e.Damage(frameTCP(h, answer))
+	if e.Duplicate {
+		frame = append(frame, whole...)
+	}
 	if e.Foreign {
 		frame = append(frameTCP(foreign, []byte{readHolding, 2, 0x12, 0x34}), frame...)
 	}

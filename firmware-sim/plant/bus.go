@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"syscall"
@@ -22,8 +23,9 @@ var (
 	modbusFaults = []faults.Kind{
 		faults.Silence, faults.Late, faults.Slow, faults.Exception, faults.Garbage,
 		faults.Truncate, faults.WrongUnit, faults.Foreign, faults.Noise,
+		faults.Duplicate, faults.Short, faults.Long,
 	}
-	rtuFaults    = append(slices.Clip(modbusFaults), faults.CRC)
+	rtuFaults    = append(slices.Clip(modbusFaults), faults.CRC, faults.Master, faults.Echo)
 	serialFaults = []faults.Kind{faults.Silence, faults.Late, faults.Slow, faults.Garbage, faults.Truncate, faults.Noise}
 	chipFaults   = []faults.Kind{faults.Silence, faults.Noise}
 )
@@ -39,10 +41,10 @@ func (p *Plant) add(b Bus) error {
 		return errors.New("it is there twice")
 	}
 	switch b.Kind {
-	case RTU, TCP:
+	case RTU, ASCII, TCP, TLS, UDP, RTUOverTCP, ASCIIOverTCP, RTUOverUDP:
 		return p.addModbus(b)
 	case Serial:
-		return p.addSerial(b.Name, p.path(b.Path, b.Name), p.talker(b))
+		return p.addSerial(b, p.talker(b))
 	case GPIO:
 		config := pins.Config{Label: cmp.Or(b.Label, chipLabel), Lines: header(b.Lines), Faults: p.board.Add(b.Name, b.Name, chipFaults...)}
 		return p.addChip(b.Name, p.path(b.Path, b.Name), config)
@@ -52,7 +54,7 @@ func (p *Plant) add(b Bus) error {
 
 func (p *Plant) addModbus(b Bus) error {
 	kinds := modbusFaults
-	if b.Kind == RTU {
+	if b.Kind != TCP && b.Kind != TLS && b.Kind != UDP {
 		kinds = rtuFaults
 	}
 	var units []modbus.Unit
@@ -63,10 +65,19 @@ func (p *Plant) addModbus(b Bus) error {
 		}
 		units = append(units, modbus.Unit{ID: d.Unit, Device: model, Faults: p.board.Add(d.Name, b.Name, kinds...)})
 	}
-	if b.Kind == TCP {
-		return p.addTCP(b.Name, cmp.Or(b.Address, anyPort), units...)
+	server, err := modbus.NewServer(units...)
+	if err != nil {
+		return err
 	}
-	return p.addRTU(b.Name, p.path(b.Path, b.Name), units...)
+	switch {
+	case b.Dials:
+		return p.addModem(b, server)
+	case b.Kind == RTU || b.Kind == ASCII:
+		return p.addLine(b, server)
+	case b.Kind == UDP || b.Kind == RTUOverUDP:
+		return p.addDatagrams(b, server)
+	}
+	return p.addListening(b, server)
 }
 
 func (p *Plant) addRTU(name, path string, units ...modbus.Unit) error {
@@ -74,14 +85,28 @@ func (p *Plant) addRTU(name, path string, units ...modbus.Unit) error {
 	if err != nil {
 		return err
 	}
-	c, err := cable.Open(path)
+	return p.addLine(Bus{Name: name, Path: path, Kind: RTU}, server)
+}
+
+// plug makes the line of a bus.
+func (p *Plant) plug(b Bus) (*cable.Cable, error) {
+	c, err := cable.Open(p.path(b.Path, b.Name))
+	if err == nil && b.Baud > 0 {
+		c.Speak(b.Baud, b.Parity)
+	}
+	return c, err
+}
+
+func (p *Plant) addLine(b Bus, server *modbus.Server) error {
+	c, err := p.plug(b)
 	if err != nil {
 		return err
 	}
-	p.buses = append(p.buses, &bus{
-		name: name, kind: RTU, port: c.Port, cable: c, close: c.Close,
-		serve: func(ctx context.Context) error { return server.ServeRTU(ctx, c) },
-	})
+	serve := func(ctx context.Context) error { return server.ServeRTU(ctx, c) }
+	if b.Kind == ASCII {
+		serve = func(ctx context.Context) error { return server.ServeASCII(ctx, c) }
+	}
+	p.buses = append(p.buses, &bus{name: b.Name, kind: b.Kind, port: c.Port, cable: c, close: c.Close, serve: serve})
 	return nil
 }
 
@@ -90,24 +115,16 @@ func (p *Plant) addTCP(name, address string, units ...modbus.Unit) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	p.buses = append(p.buses, &bus{
-		name: name, kind: TCP, port: l.Addr().String, close: closer(l),
-		serve: func(ctx context.Context) error { return server.ServeTCP(ctx, l) },
-	})
-	return nil
+	return p.addListening(Bus{Name: name, Address: address, Kind: TCP}, server)
 }
 
-func (p *Plant) addSerial(name, path string, t *talker.Talker) error {
-	c, err := cable.Open(path)
+func (p *Plant) addSerial(b Bus, t *talker.Talker) error {
+	c, err := p.plug(b)
 	if err != nil {
 		return err
 	}
 	p.buses = append(p.buses, &bus{
-		name: name, kind: Serial, port: c.Port, cable: c, close: c.Close,
+		name: b.Name, kind: Serial, port: c.Port, cable: c, close: c.Close,
 		serve: func(ctx context.Context) error { return t.Serve(ctx, c) },
 	})
 	return nil
@@ -155,7 +172,7 @@ func listenUnix(path string) (net.Listener, error) {
 }
 
 // closer closes a listener that may be closed already.
-func closer(l net.Listener) func() error {
+func closer(l io.Closer) func() error {
 	return func() error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			return err

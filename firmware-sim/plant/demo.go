@@ -42,7 +42,7 @@ func (p *Plant) demonstrate(tcpAddress string) error {
 		return err
 	}
 	weigher := scale.New(seed("scale"), p.board.Add("scale", DemoSerial, serialFaults...))
-	if err := p.addSerial(DemoSerial, p.path("", DemoSerial), weigher); err != nil {
+	if err := p.addSerial(Bus{Name: DemoSerial}, weigher); err != nil {
 		return err
 	}
 	header := pins.Config{Label: chipLabel, Lines: pins.Header(), Faults: p.board.Add("pins", DemoGPIO, chipFaults...)}

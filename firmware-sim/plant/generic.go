@@ -16,12 +16,14 @@ import (
 // talker is the device of a serial bus.
 func (p *Plant) talker(b Bus) *talker.Talker {
 	t := &talker.Talker{Faults: p.board.Add(b.Name, b.Name, serialFaults...)}
+	set := &held{values: map[string][]byte{}}
 	for _, f := range b.Frames {
-		text := func(time.Duration) []byte { return []byte(f.Text) }
-		if f.Moves {
-			text = p.moving(f.Text)
+		m := talker.Message{Text: p.render(f, set), Every: f.Every, Request: []byte(f.Request)}
+		if o := f.Order; o != nil {
+			m.Before, m.After = []byte(o.Before), []byte(o.After)
+			m.Obey = func(value []byte) { set.obey(o.Point, value) }
 		}
-		t.Messages = append(t.Messages, talker.Message{Text: text, Every: f.Every, Request: []byte(f.Request)})
+		t.Messages = append(t.Messages, m)
 	}
 	return t
 }

@@ -58,6 +58,7 @@ type Plant struct {
 	elapsed func() time.Duration
 	board   *faults.Board
 	buses   []*bus
+	signs   *authority // nil until a device shows a certificate
 }
 
 // bus is one open bus.
@@ -69,6 +70,8 @@ type bus struct {
 	close func() error
 	cable *cable.Cable // nil where there is none
 	chip  *pins.Chip   // nil where there is none
+
+	secure bool // its devices show a certificate
 }
 
 // New opens the buses. The caller calls Run or Close.

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -190,6 +192,11 @@ func described() []Bus {
 			{Name: "low", Table: "holding", Address: 9, Layout: layout("bool"), Writable: true},
 			{Name: "high", Table: "holding", Address: 9, Layout: layout("bool"), Bit: 15, Writable: true},
 			{Name: "seen", Table: "holding", Address: 10, Layout: layout("uint16")},
+			{Name: "step", Table: "holding", Address: 11, Layout: layout("uint16"), Bit: 4, Bits: 4, Enum: []int64{2, 5}, Writable: true},
+			{Name: "trim", Table: "holding", Address: 11, Layout: layout("int16"), Bit: 8, Bits: 3, Min: -4, Max: 2, Writable: true},
+			{Name: "ready", Table: "holding", Address: 12, Layout: words.Layout{Type: "uint32", Order: words.CDAB}, Bit: 17, Bits: 1, Writable: true},
+			{Name: "alarms", Table: "input", Address: 220, Layout: layout("uint16"), Flags: []int{1, 9}},
+			{Name: "relays", Table: "holding", Address: 14, Layout: layout("uint16"), Flags: []int{0, 3}, Writable: true},
 			{Name: "pump", Table: "coil", Address: 3, Writable: true},
 			{Name: "flame", Table: "discrete", Address: 9},
 		}}}},
@@ -266,6 +273,18 @@ func TestDescribedDevicesHoldWhatIsWritten(t *testing.T) {
 	if got := read("-t 4:hex -r 9"); got != "0x8001" {
 		t.Errorf("bits: %s", got)
 	}
+	write("-t 4:hex -r 11", "0x0E50") // trim is -2, and bit 11 nobody's
+	if got := read("-t 4:hex -r 11"); got != "0x0650" {
+		t.Errorf("parts of a register: %s", got)
+	}
+	write("-t 4:hex -r 12", "0xFFFF", "0xFFFF")
+	if got := read("-t 4:hex -r 12 -c 2"); got != "0x0000 0x0002" {
+		t.Errorf("a bit of two registers: %s", got)
+	}
+	write("-t 4 -r 14", "9")
+	if got := read("-t 4 -r 14"); got != "9" {
+		t.Errorf("flags: %s", got)
+	}
 	write("-t 0 -r 3", "1")
 	if got := read("-t 0 -r 3"); got != "1" {
 		t.Errorf("coil: %s", got)
@@ -273,6 +292,8 @@ func TestDescribedDevicesHoldWhatIsWritten(t *testing.T) {
 	for _, k := range []struct{ name, args, value, want string }{
 		{"below the range", "-t 4 -r 6", "299", "Illegal data value"},
 		{"not in the enum", "-t 4 -r 5", "4", "Illegal data value"},
+		{"not in the enum of a part", "-t 4:hex -r 11", "0x0030", "Illegal data value"},
+		{"above the range of a part", "-t 4:hex -r 11", "0x0350", "Illegal data value"},
 		{"read-only", "-t 4 -r 10", "1", "Illegal data address"},
 	} {
 		if all := write(k.args, k.value); !strings.Contains(all, k.want) {
@@ -282,6 +303,20 @@ func TestDescribedDevicesHoldWhatIsWritten(t *testing.T) {
 	write("-t 4 -r 6", "850")
 	if got := read("-t 4 -r 6"); got != "850" {
 		t.Errorf("the end of the range: %s", got)
+	}
+}
+
+func TestFlagsMoveThroughAllTheirSets(t *testing.T) {
+	p, err := newPoint("m", Point{Name: "alarms", Table: "input", Layout: words.Layout{Type: "uint16"}, Flags: []int{1, 9}}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[uint16]bool{}
+	for hour := range 48 {
+		seen[p.registers(time.Duration(hour) * time.Hour / 2)[0]] = true
+	}
+	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, []uint16{0, 1 << 1, 1 << 9, 1<<1 | 1<<9}) {
+		t.Errorf("the sets are %x", got)
 	}
 }
 

@@ -50,7 +50,7 @@ func Difference(before, after *Plan) []Change {
 }
 
 // order is that of the kinds of changes.
-var order = [...]string{"messages", "load", "device", "point", "topic", "request"}
+var order = [...]string{"messages", "upstream", "load", "device", "point", "topic", "request"}
 
 func (c Change) rank() int {
 	kind, _, _ := strings.Cut(c.What, " ")
@@ -80,12 +80,15 @@ func (p *Plan) facts() []fact {
 		all = append(all, fact{what, fmt.Sprintf(format, args...)})
 	}
 	say("messages a day", "%s to %s, %d retained", bytes(p.Quiet), bytes(p.Busy), p.Retained)
+	for _, u := range p.Upstreams {
+		say("upstream "+u.Name, "%s", u.volume())
+	}
 	for _, b := range p.Buses {
 		if b.Told {
-			say("load of bus "+b.Name, "%s", percent(b.Load))
+			say("load of bus "+b.Name, "%s", share(b.Load, b.Open))
 		}
 		for _, d := range b.Devices {
-			say("device "+d.ID, "bus %s, load %s", b.Name, percent(d.Load))
+			say("device "+d.ID, "bus %s, load %s", b.Name, d.bill())
 			for _, pt := range d.Points {
 				name := d.ID + "/" + pt.Name
 				say("point "+name, "%s %s, every %v", pt.Place, pt.Type, pt.Every)
@@ -93,6 +96,11 @@ func (p *Plan) facts() []fact {
 			}
 			for _, r := range d.Requests {
 				say(fmt.Sprintf("request %s unit %d %s", b.Name, r.Unit, r.place()), "%s, every %v, %.1f ms", d.ID, r.Every, r.Time)
+			}
+			for _, m := range d.Messages {
+				if m.Request != "" {
+					say(fmt.Sprintf("request %s %s", b.Name, m.Request), "%s, every %v, %s ms", d.ID, m.Every, m.time())
+				}
 			}
 		}
 	}

@@ -1,45 +1,42 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"fieldmq/configs"
 	"fieldmq/drivers"
-	"fieldmq/drivers/modbus"
 	"fieldmq/gateway"
 )
 
-// group are the points of a device that are read together, and the reads.
+// group are the points of a device that are read together.
 type group struct {
-	device  string
-	every   time.Duration
-	points  []*drivers.Point
-	planner teller
-	reads   []modbus.Request
+	device string
+	every  time.Duration
+	points []*drivers.Point
+	cost   cost
+	time   time.Duration // of a read
 }
 
-func newGroup(device string, every time.Duration, points []*drivers.Point, planner teller) group {
-	return group{device, every, points, planner, planner.Plan(points)}
+// cost is how long the bus takes to read points.
+type cost func(points []*drivers.Point) time.Duration
+
+func newGroup(device string, every time.Duration, points []*drivers.Point, cost cost) group {
+	return group{device, every, points, cost, cost(points)}
 }
 
-func groupsOf(d *gateway.Device, planner teller) []group {
+func groupsOf(d *gateway.Device, cost cost) []group {
 	var groups []group
 	for _, g := range d.Groups() {
-		groups = append(groups, newGroup(d.ID, g.Every, g.Points, planner))
+		groups = append(groups, newGroup(d.ID, g.Every, g.Points, cost))
 	}
 	return groups
 }
 
 // load is the share of the bus that the group takes.
-func (g group) load() float64 {
-	var time time.Duration
-	for _, r := range g.reads {
-		time += r.Time
-	}
-	return time.Seconds() / g.every.Seconds()
-}
+func (g group) load() float64 { return g.time.Seconds() / g.every.Seconds() }
 
 // String is "meter (voltage, current, power and 50 more)".
 func (g group) String() string {
@@ -58,43 +55,6 @@ func load(groups []group) float64 {
 	return sum
 }
 
-// requests are the reads of groups, with what they cost.
-func requests(groups []group) []Request {
-	var all []Request
-	for _, g := range groups {
-		for _, r := range g.reads {
-			all = append(all, g.request(r))
-		}
-	}
-	return all
-}
-
-func (g group) request(r modbus.Request) Request {
-	sent, received := r.Bytes()
-	needed := map[int]bool{}
-	names := make([]string, len(r.Points))
-	for n, i := range r.Points {
-		names[n] = g.points[i].Name
-		at := g.points[i].At.(*modbus.Address)
-		for n := range at.Count() {
-			needed[at.First()+n] = true
-		}
-	}
-	return Request{
-		Every:    configs.Duration(g.every),
-		Unit:     r.Unit,
-		Function: r.Table.Function(),
-		Table:    r.Table.String(),
-		First:    r.First,
-		Count:    r.Count,
-		Manual:   r.Table.Manual(r.First),
-		Gap:      r.Count - len(needed),
-		Bytes:    sent + received,
-		Time:     float64(r.Time.Microseconds()) / 1000,
-		Points:   names,
-	}
-}
-
 // fair is the load up to which a bus has time left for writes, for repeats
 // and for devices that are slow one day.
 const fair = 0.8
@@ -105,22 +65,13 @@ func advise(groups []group) []string {
 	if load(groups) <= fair {
 		return nil
 	}
-	const most = 8 // times slower in one step, so that the burden is shared
 	groups, advice := join(slices.Clone(groups))
 	before := map[*drivers.Point]time.Duration{} // by a group's first point
 	for _, g := range groups {
 		before[g.points[0]] = g.every
 	}
 	for load(groups) > fair {
-		heaviest := &groups[0]
-		for i := range groups {
-			if groups[i].load() > heaviest.load() {
-				heaviest = &groups[i]
-			}
-		}
-		for limit := most * heaviest.every; load(groups) > fair && heaviest.every < limit; {
-			heaviest.every = slower(heaviest.every)
-		}
+		slowHeaviest(groups)
 	}
 	for _, g := range groups {
 		if was := before[g.points[0]]; g.every != was {
@@ -128,6 +79,17 @@ func advise(groups []group) []string {
 		}
 	}
 	return append(advice, fmt.Sprintf("then the load is %.0f %%", 100*load(groups)))
+}
+
+// slowHeaviest has what takes the largest share of the bus be read less often, by
+// one step, and what is just like it too, so that like devices stay alike.
+func slowHeaviest(groups []group) {
+	heaviest := slices.MaxFunc(groups, func(a, b group) int { return cmp.Compare(a.load(), b.load()) })
+	for i := range groups {
+		if g := &groups[i]; g.every == heaviest.every && g.time == heaviest.time {
+			g.every = slower(g.every)
+		}
+	}
 }
 
 // join gives groups of a device one interval where that costs less time: the
@@ -143,7 +105,7 @@ func join(groups []group) ([]group, []string) {
 			if slow.every < fast.every {
 				fast, slow = slow, fast
 			}
-			both := newGroup(fast.device, fast.every, slices.Concat(fast.points, slow.points), fast.planner)
+			both := newGroup(fast.device, fast.every, slices.Concat(fast.points, slow.points), fast.cost)
 			if both.load() >= fast.load()+slow.load() {
 				continue
 			}

@@ -6,10 +6,9 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"fieldmq/configs"
-	"fieldmq/drivers"
-	"fieldmq/drivers/gpio"
 	"fieldmq/drivers/modbus"
 	"fieldmq/gateway"
 	"fieldmq/mapping"
@@ -20,10 +19,25 @@ type Plan struct {
 	Buses []Bus `json:"buses"` // in file order
 	// Retained is the number of messages that the broker keeps.
 	Retained int `json:"retained"`
-	// Quiet and Busy are bytes of MQTT a day to one subscriber of everything:
-	// when nothing ever changes, and when every value changes in every poll.
+	// Volume is what one subscriber of everything gets.
+	Volume
+	Upstreams []Upstream `json:"upstreams,omitempty"` // in file order
+}
+
+// Volume is bytes of MQTT a day, before TLS and TCP: when nothing ever changes,
+// and when every value changes in every poll.
+type Volume struct {
 	Quiet int64 `json:"bytes_a_day_quiet"`
 	Busy  int64 `json:"bytes_a_day_busy"`
+}
+
+// Upstream is what goes to an upstream while its link holds.
+type Upstream struct {
+	Name string `json:"name"`
+	// Told says whether that can be told: it has no format of its own.
+	Told bool `json:"told"`
+	Volume
+	config *gateway.Upstream
 }
 
 // Bus is one bus with what it will carry.
@@ -33,8 +47,11 @@ type Bus struct {
 	Place  string `json:"place"` // port and line, or address
 	// Told says whether the driver can tell its requests beforehand. If not,
 	// loads are zero, and nobody knows.
-	Told    bool     `json:"told"`
-	Load    float64  `json:"load"` // seconds of the bus a second
+	Told bool    `json:"told"`
+	Load float64 `json:"load"` // seconds of the bus a second
+	// Open says that the load is the least: an answer may be longer than what is
+	// looked for in it.
+	Open    bool     `json:"at_least,omitempty"`
 	Devices []Device `json:"devices"`
 	Advice  []string `json:"advice,omitempty"` // when it is too much, or nearly
 }
@@ -42,8 +59,10 @@ type Bus struct {
 // Device is one device with its share of the bus.
 type Device struct {
 	ID       string    `json:"id"`
-	Load     float64   `json:"load"` // seconds of the bus a second
-	Requests []Request `json:"requests,omitempty"`
+	Load     float64   `json:"load"`               // seconds of the bus a second
+	Open     bool      `json:"at_least,omitempty"` // the load is the least
+	Requests []Request `json:"requests,omitempty"` // of Modbus
+	Messages []Message `json:"messages,omitempty"` // of text and binary frames
 	Points   []Point   `json:"points"`
 }
 
@@ -62,6 +81,20 @@ type Request struct {
 	Points   []string         `json:"points"`
 }
 
+// Message is what a device with a protocol of its own answers again and again, or
+// says by itself.
+type Message struct {
+	Request string           `json:"request,omitempty"` // with escapes; empty: it speaks by itself
+	Every   configs.Duration `json:"every"`             // of the request, or of looking for what came
+	Bytes   int              `json:"bytes"`             // on the wire, both ways
+	Time    float64          `json:"ms,omitempty"`      // of the bus, for a request
+	// Open says that bytes and time are the least.
+	Open bool `json:"at_least,omitempty"`
+	// Fastest is how often in a second the wire can carry what comes unasked.
+	Fastest float64  `json:"most_a_second,omitempty"`
+	Points  []string `json:"points"`
+}
+
 // Point is a point with its place and its topic.
 type Point struct {
 	Name   string           `json:"name"`
@@ -74,16 +107,15 @@ type Point struct {
 	Write  bool             `json:"write,omitempty"`
 }
 
-// teller is a driver's Settings that tell their reads beforehand.
-type teller interface {
-	Plan(points []*drivers.Point) []modbus.Request
-}
-
 // New plans a site.
 func New(config *gateway.Config) (*Plan, error) {
 	p := &Plan{}
+	for i := range config.Upstreams {
+		u := &config.Upstreams[i]
+		p.Upstreams = append(p.Upstreams, Upstream{Name: u.Name, Told: u.Plain(), config: u})
+	}
 	for _, b := range config.Buses {
-		planned, err := p.bus(b)
+		planned, err := p.bus(b, config.General.ID)
 		if err != nil {
 			return nil, fmt.Errorf("bus %s: %w", b.Name, err)
 		}
@@ -92,9 +124,9 @@ func New(config *gateway.Config) (*Plan, error) {
 	return p, nil
 }
 
-func (p *Plan) bus(b gateway.Bus) (Bus, error) {
-	settings, told := b.Settings.(teller)
-	bus := Bus{Name: b.Name, Driver: b.Driver, Place: place(b.Settings), Told: told}
+func (p *Plan) bus(b gateway.Bus, id string) (Bus, error) {
+	teller := tellerOf(b.Settings)
+	bus := Bus{Name: b.Name, Driver: b.Driver, Place: b.Place(), Told: teller != nil}
 	devices := make([]mapping.Device, len(b.Devices))
 	for i, d := range b.Devices {
 		devices[i] = d.Device
@@ -108,15 +140,19 @@ func (p *Plan) bus(b gateway.Bus) (Bus, error) {
 		d := &b.Devices[i]
 		traffic := measure(table, d)
 		p.Retained += traffic.retained
-		p.Quiet += traffic.quiet
-		p.Busy += traffic.busy
+		for _, f := range traffic.flows {
+			p.count(f, id)
+		}
 		device := Device{ID: d.ID, Points: points(d, traffic.topics)}
-		if told {
-			own := groupsOf(d, settings)
-			device.Requests = requests(own)
-			device.Load = load(own)
+		if teller != nil {
+			own := groupsOf(d, teller.cost)
+			for _, g := range own {
+				teller.tell(&device, g)
+			}
+			device.Load, device.Open = load(own), device.open()
 			groups = append(groups, own...)
 		}
+		bus.Open = bus.Open || device.Open
 		bus.Devices = append(bus.Devices, device)
 	}
 	bus.Load = load(groups)
@@ -124,22 +160,26 @@ func (p *Plan) bus(b gateway.Bus) (Bus, error) {
 	return bus, nil
 }
 
-// place is where a bus is, for people.
-func place(s drivers.Settings) string {
-	switch s := s.(type) {
-	case *modbus.TCPSettings:
-		return s.Host
-	case *gpio.Settings:
-		return s.Chip
-	case fmt.Stringer: // a serial line
-		return s.String()
+// open says whether a request of the device may take longer than is known.
+func (d *Device) open() bool {
+	return slices.ContainsFunc(d.Messages, func(m Message) bool { return m.Open && m.Request != "" })
+}
+
+// count adds a flow of messages to what everybody gets.
+func (p *Plan) count(f flow, gateway string) {
+	p.add(f, f.message)
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		if sent, ok := u.config.Sends(f.message, gateway, u.Name); ok && u.Told {
+			u.add(f, sent)
+		}
 	}
-	return ""
 }
 
 func points(d *gateway.Device, topics []string) []Point {
-	all := make([]Point, len(d.Points))
-	for i, e := range d.Points {
+	entries := slices.Concat(d.Points, d.Computed)
+	all := make([]Point, len(entries))
+	for i, e := range entries {
 		all[i] = Point{
 			Name:  e.Point.Name,
 			Place: e.Point.At.String(),
@@ -151,7 +191,7 @@ func points(d *gateway.Device, topics []string) []Point {
 		}
 		if at, ok := e.Point.At.(*modbus.Address); ok {
 			all[i].Type = at.ValueType().String()
-			all[i].Manual = at.Table().Manual(at.First())
+			all[i].Manual = at.Manual()
 		}
 	}
 	return all

@@ -46,18 +46,19 @@ func readFile(t *testing.T, name string) string {
 }
 
 func TestPlanIsPrinted(t *testing.T) {
-	var got bytes.Buffer
-	if err := read(t, readFile(t, "testdata/site.yaml")).Print(&got); err != nil {
-		t.Fatal(err)
-	}
-	const golden = "testdata/site.txt"
-	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+	for _, site := range []string{"testdata/site", "testdata/serial"} {
+		var got bytes.Buffer
+		if err := read(t, readFile(t, site+".yaml")).Print(&got); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if want := readFile(t, golden); got.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", &got, want)
+		if *update {
+			if err := os.WriteFile(site+".txt", got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := readFile(t, site+".txt"); got.String() != want {
+			t.Errorf("got\n%s\nwant\n%s", &got, want)
+		}
 	}
 }
 
@@ -171,6 +172,39 @@ func TestFullBusGetsAdvice(t *testing.T) {
 	}
 }
 
+func TestLikeDevicesGetTheSameAdvice(t *testing.T) {
+	bus := read(t, `
+buses: {a: {driver: modbus-rtu, port: /dev/ttyUSB0, baud: 1200}}
+devices: {"m{1..4}": {bus: a, unit: "{1..4}", profile: eastron/sdm630}}
+`).Buses[0]
+	for i, advice := range bus.Advice[:len(bus.Advice)-1] {
+		want := fmt.Sprintf("read m%d (voltage_l1, voltage_l2, voltage_l3 and 49 more) every 20s, not every 1s", i+1)
+		if advice != want {
+			t.Errorf("%q, want %q", advice, want)
+		}
+	}
+}
+
+func TestTextsThatAreTooMuchForTheirLineGetAdvice(t *testing.T) {
+	slow := strings.NewReplacer("baud: 1200", "baud: 300, every: 200ms").Replace(readFile(t, "testdata/serial.yaml"))
+	bus := read(t, slow).Buses[1]
+	if !bus.Overloaded() || bus.Open || len(bus.Advice) != 2 || bus.Advice[0] != "read probe (ph, temp) every 1s, not every 200ms" {
+		t.Errorf("load %v, %q", bus.Load, bus.Advice)
+	}
+}
+
+func TestWhatIsNotKnownIsSaid(t *testing.T) {
+	p := read(t, readFile(t, "testdata/serial.yaml"))
+	for i, want := range []bool{true, false, false} {
+		if b := p.Buses[i]; b.Open != want || !b.Told {
+			t.Errorf("bus %s: at least %v, told %v", b.Name, b.Open, b.Told)
+		}
+	}
+	if talks := p.Buses[2]; talks.Load != 0 || talks.Devices[0].Messages[0].Fastest == 0 {
+		t.Errorf("%+v", talks)
+	}
+}
+
 func TestIdleBusGetsNoAdvice(t *testing.T) {
 	for _, b := range read(t, readFile(t, "testdata/site.yaml")).Buses {
 		if len(b.Advice) > 0 || b.Overloaded() {
@@ -229,5 +263,55 @@ func TestFunctionCodesAreThoseOfTheTables(t *testing.T) {
 		if got := table.Function(); got != want {
 			t.Errorf("%v is read with %d, want %d", table, got, want)
 		}
+	}
+}
+
+const bridged = `
+gateway: {id: box}
+buses: {plc: {driver: modbus-tcp, address: 192.168.1.20}}
+devices:
+  tank: {bus: plc, every: 10s, points: {level: {holding: 1}, mode: {holding: 2, topic: plant/mode}}}
+upstreams:
+  all:     {url: "mqtt://a", out: [{topic: "#"}]}
+  renamed: {url: "mqtt://b", out: [{topic: "device/tank/level", to: "site/longer/level", qos: 0}, {topic: "device/#", to: "site/device/#"}]}
+  modes:   {url: "mqtt://c", out: [{topic: "plant/+"}]}
+  none:    {url: "mqtt://d", out: [{topic: "other/#"}]}
+  plant:   {url: "mqtt://e", format: sparkplug, group: g}
+`
+
+func TestBytesUpstreamAreThoseOfItsRules(t *testing.T) {
+	p := read(t, bridged)
+	up := map[string]plan.Upstream{}
+	for _, u := range p.Upstreams {
+		if u.Told != (u.Name != "plant") {
+			t.Errorf("%s is told: %v", u.Name, u.Told)
+		}
+		up[u.Name] = u
+	}
+	// A mode that never changes goes out once a minute, one that always does at each
+	// read: "plant/mode" with 2301 is 3+2+10+2+1+4 bytes, an expiry (5), a time (5+2+13),
+	// a format (2), a type (3+10), and the mark of the bridge (5+3+9).
+	const mode = 22 + 5 + 20 + 2 + 13 + 17
+	if u := up["modes"]; u.Quiet != 1440*mode || u.Busy != 8640*mode {
+		t.Errorf("modes: %d to %d bytes, want %d to %d", u.Quiet, u.Busy, 1440*mode, 8640*mode)
+	}
+	if u := up["none"]; u.Quiet != 0 || u.Busy != 0 {
+		t.Errorf("none: %+v", u)
+	}
+	// level, mode, state and health, each with a mark of 5+3+7 bytes.
+	if got, want := up["all"].Quiet-p.Quiet, int64(4*1440*15); got != want {
+		t.Errorf("the marks of all take %d bytes, want %d", got, want)
+	}
+	// Without mode; the level has no packet identifier and its topic the same length, the
+	// others five characters more; the marks are of 5+3+11 bytes.
+	if got, want := up["renamed"].Quiet, p.Quiet-1440*(mode-17)+1440*(3*19-2+2*5); got != want {
+		t.Errorf("renamed: %d bytes, want %d", got, want)
+	}
+	var changes []string
+	for _, c := range plan.Difference(read(t, bridged), read(t, strings.Replace(bridged, "plant/+", "device/+/level", 1))) {
+		changes = append(changes, c.String())
+	}
+	if len(changes) != 1 || !strings.HasPrefix(changes[0], "~ upstream modes: 112 KiB a day when nothing changes") {
+		t.Errorf("the difference is %q", changes)
 	}
 }

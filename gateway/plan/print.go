@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -16,12 +18,27 @@ func (p *Plan) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(out, "%d retained messages; to a subscriber of everything %s a day when nothing changes, %s when everything does\n",
 		p.Retained, bytes(p.Quiet), bytes(p.Busy))
+	if slices.ContainsFunc(p.Buses, Bus.talks) {
+		fmt.Fprintln(out, "what a device says by itself is counted once an interval, and goes out as often as it changes")
+	}
+	for _, u := range p.Upstreams {
+		fmt.Fprintf(out, "upstream %s: %s\n", u.Name, u.volume())
+	}
 	return out.Flush()
+}
+
+// volume is "2.3 MiB a day when nothing changes, 87.5 MiB when everything does".
+func (u *Upstream) volume() string {
+	if !u.Told {
+		return "messages of a format of its own, whose volume shows when it runs"
+	}
+	return fmt.Sprintf("%s a day when nothing changes, %s when everything does", bytes(u.Quiet), bytes(u.Busy))
 }
 
 func (b *Bus) print(out io.Writer) {
 	fmt.Fprintf(out, "bus %s: %s\n\n", b.Name, strings.TrimSpace(b.Driver+" "+b.Place))
 	b.printRequests(out)
+	b.printMessages(out)
 	for _, d := range b.Devices {
 		d.print(out)
 	}
@@ -29,11 +46,15 @@ func (b *Bus) print(out io.Writer) {
 		fmt.Fprintf(out, "the load shows when it runs, on device/<gateway>/bus_%s_load\n\n", b.Name)
 		return
 	}
+	if b.unasked() {
+		fmt.Fprint(out, "nothing is asked: its devices speak by themselves\n\n")
+		return
+	}
 	fmt.Fprintln(out, "device\tload")
 	for _, d := range b.Devices {
-		fmt.Fprintf(out, "%s\t%s\n", d.ID, percent(d.Load))
+		fmt.Fprintf(out, "%s\t%s\n", d.ID, d.bill())
 	}
-	fmt.Fprintf(out, "all of %s\t%s%s\n\n", b.Name, percent(b.Load), b.verdict())
+	fmt.Fprintf(out, "all of %s\t%s%s\n\n", b.Name, share(b.Load, b.Open), b.verdict())
 	for _, line := range b.Advice {
 		fmt.Fprintln(out, "  "+line)
 	}
@@ -43,7 +64,7 @@ func (b *Bus) print(out io.Writer) {
 }
 
 func (b *Bus) printRequests(out io.Writer) {
-	if !b.Told {
+	if !slices.ContainsFunc(b.Devices, func(d Device) bool { return len(d.Requests) > 0 }) {
 		return
 	}
 	fmt.Fprintln(out, "every\tunit\tFC\tregisters\tmanual\tcount\tgap\tbytes\tms\tfor")
@@ -54,6 +75,78 @@ func (b *Bus) printRequests(out io.Writer) {
 		}
 	}
 	fmt.Fprintln(out)
+}
+
+func (b *Bus) printMessages(out io.Writer) {
+	if !slices.ContainsFunc(b.Devices, func(d Device) bool { return len(d.Messages) > 0 }) {
+		return
+	}
+	fmt.Fprintln(out, "every\trequest\tbytes\tms\tfor")
+	for _, d := range b.Devices {
+		for _, m := range d.Messages {
+			fmt.Fprintf(out, "%s\t%s\t%d%s\t%s\t%s: %s\n", m.often(), cmp.Or(m.Request, unasked), m.Bytes, more(m.Open), m.time(), d.ID, few(m.Points))
+		}
+	}
+	fmt.Fprintln(out)
+}
+
+// unasked stands where a request would.
+const unasked = "speaks by itself"
+
+// unasked says whether all devices of the bus speak by themselves.
+func (b *Bus) unasked() bool {
+	return !slices.ContainsFunc(b.Devices, func(d Device) bool { return !d.unasked() })
+}
+
+func (d *Device) unasked() bool {
+	return len(d.Messages) > 0 && !slices.ContainsFunc(d.Messages, func(m Message) bool { return m.Request != "" })
+}
+
+// talks says whether a device of the bus says anything by itself.
+func (b Bus) talks() bool {
+	return slices.ContainsFunc(b.Devices, func(d Device) bool {
+		return slices.ContainsFunc(d.Messages, func(m Message) bool { return m.Request == "" })
+	})
+}
+
+// often is "5s", or of what comes unasked "at most 120/s", which the wire can carry.
+func (m *Message) often() string {
+	if m.Request == "" {
+		return fmt.Sprintf("at most %.0f/s", m.Fastest)
+	}
+	return m.Every.String()
+}
+
+// time is "24.1", with a plus if it may be more.
+func (m *Message) time() string {
+	if m.Request == "" {
+		return ""
+	}
+	return fmt.Sprintf("%.1f%s", m.Time, more(m.Open))
+}
+
+// more stands behind a number that is the least.
+func more(open bool) string {
+	if open {
+		return "+"
+	}
+	return ""
+}
+
+// bill is the load of the device.
+func (d *Device) bill() string {
+	if d.unasked() {
+		return unasked
+	}
+	return share(d.Load, d.Open)
+}
+
+// share is "8.7 %", or "at least 8.7 %".
+func share(load float64, open bool) string {
+	if open {
+		return "at least " + percent(load)
+	}
+	return percent(load)
 }
 
 // place is "input 0..79".

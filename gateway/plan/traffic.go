@@ -13,9 +13,21 @@ import (
 
 // traffic is what a device says, in messages.
 type traffic struct {
-	topics      []string // of the points
-	retained    int
-	quiet, busy int64 // bytes a day, as in Plan
+	topics   []string // of the points
+	retained int
+	flows    []flow
+}
+
+// flow is a message that goes out again and again.
+type flow struct {
+	message     mqtt.Message
+	quiet, busy int64 // times a day, as in Volume
+}
+
+// add counts what a flow is in bytes, when its message goes out as this one.
+func (v *Volume) add(f flow, as mqtt.Message) {
+	v.Quiet += f.quiet * size(as)
+	v.Busy += f.busy * size(as)
 }
 
 // healthEvery is how often the health of a device goes out.
@@ -28,23 +40,34 @@ func measure(table *mapping.Table, d *gateway.Device) traffic {
 	now := time.Now()
 	var state mqtt.Message
 	heartbeat, every := time.Duration(0), time.Duration(0)
+	own := map[string]mqtt.Message{} // by topic
 	for _, e := range d.Points {
 		now = now.Add(time.Second)
 		table.Forget(d.ID)
-		// The point's own message comes first, then the state of the device.
+		// What the point says comes first, then the state of the device.
 		said := table.Messages([]drivers.Sample{{Point: e.Point, Time: now, Value: typical(e)}}, now)
-		own := said[0]
+		for _, m := range said {
+			own[m.Topic] = m
+		}
 		state = said[len(said)-1]
-		t.topics = append(t.topics, own.Topic)
+	}
+	topics := table.Topics(d.ID)
+	t.topics = topics[len(topics)-len(d.Points)-len(d.Computed):]
+	for i, e := range slices.Concat(d.Points, d.Computed) {
+		m, said := own[t.topics[i]]
+		if !said || e.WriteOnly {
+			continue
+		}
 		beat := e.Rule.Heartbeat.D()
-		t.keep(own)
-		t.often(own, e.Every, beat)
+		t.keep(m)
+		t.often(m, e.Every, beat)
 		heartbeat, every = shorter(heartbeat, beat), shorter(every, e.Every)
 	}
+	states := flow{message: state, quiet: perDay(slowest(every, heartbeat))}
 	for _, g := range d.Groups() { // each read of a group is one message
-		t.busy += size(state) * perDay(g.Every)
+		states.busy += perDay(g.Every)
 	}
-	t.quiet += size(state) * perDay(slowest(every, heartbeat))
+	t.flows = append(t.flows, states)
 	health := mapping.HealthMessage(mapping.Health{Device: d.ID, Online: true, Since: now, RoundTrip: time.Millisecond})
 	t.often(health, healthEvery, healthEvery)
 	for _, m := range []mqtt.Message{state, health, table.Info(d.ID), mapping.Status(d.ID, true)} {
@@ -61,8 +84,7 @@ func (t *traffic) keep(m mqtt.Message) {
 
 // often counts a message that goes out between each poll and each heartbeat.
 func (t *traffic) often(m mqtt.Message, every, heartbeat time.Duration) {
-	t.busy += size(m) * perDay(every)
-	t.quiet += size(m) * perDay(slowest(every, heartbeat))
+	t.flows = append(t.flows, flow{m, perDay(slowest(every, heartbeat)), perDay(every)})
 }
 
 // slowest is how often something goes out that does not change: at heartbeats,
@@ -94,6 +116,9 @@ func typical(e mapping.Entry) drivers.Value {
 	if raws := slices.Sorted(maps.Keys(e.Rule.Enum)); len(raws) > 0 {
 		return drivers.Int(raws[0])
 	}
+	if len(e.Rule.Flags) > 0 {
+		return drivers.Int(0)
+	}
 	switch e.Point.At.Kind() {
 	case drivers.KindBool:
 		return drivers.Bool(true)
@@ -105,10 +130,13 @@ func typical(e mapping.Entry) drivers.Value {
 	return drivers.Float(230.1)
 }
 
-// size is the length of a PUBLISH of MQTT 5.0 with its properties: QoS 1, and
-// a remaining length of two bytes. [MQTT 5.0, 3.3]
+// size is the length of a PUBLISH of MQTT 5.0 with its properties and a remaining
+// length of two bytes. [MQTT 5.0, 3.3]
 func size(m mqtt.Message) int64 {
-	n := 1 + 2 + 2 + len(m.Topic) + 2 + 1 + len(m.Payload)
+	n := 1 + 2 + 2 + len(m.Topic) + 1 + len(m.Payload)
+	if m.QoS > 0 {
+		n += 2
+	}
 	if m.UTF8 {
 		n += 2
 	}

@@ -30,19 +30,34 @@ func (l *Loop) open(ctx context.Context) {
 		l.retryLater(err)
 		return
 	}
-	l.cfg.Log.Info("bus open")
-	l.bus, l.busErr, l.attempts = bus, nil, 0
+	if !l.vain {
+		l.cfg.Log.Info("bus open")
+	}
+	l.bus = bus
 	l.stats.opened(true)
+	if l.cfg.Opened != nil {
+		l.cfg.Opened(bus)
+	}
 	l.watch(ctx)
+}
+
+// alive notes that the bus has carried something: the next time that it is lost
+// is news, and no reason for long waits.
+func (l *Loop) alive() {
+	if l.vain {
+		l.cfg.Log.Info("bus open")
+	}
+	l.attempts, l.vain = 0, false
 }
 
 // retryLater sets the next attempt, later each time and never in step with
 // other gateways.
 func (l *Loop) retryLater(err error) {
-	if l.attempts == 0 || l.busErr == nil || err.Error() != l.busErr.Error() {
+	if l.attempts == 0 || err.Error() != l.busErr.Error() {
 		l.cfg.Log.Warn("bus is down, retrying", "error", err)
 	}
 	l.busErr = err
+	l.stats.down(err)
 	wait := min(firstRetry<<min(l.attempts, 10), longRetry)
 	l.attempts++
 	l.nextOpen = time.Now().Add(wait/2 + rand.N(wait/2))
@@ -54,6 +69,7 @@ func (l *Loop) lose(err error) {
 		return
 	}
 	l.close()
+	l.vain = l.attempts > 0
 	l.retryLater(err)
 }
 
@@ -62,18 +78,25 @@ func (l *Loop) close() {
 	if l.bus == nil {
 		return
 	}
-	if l.watching != nil {
-		l.watching.cancel() // first: Close waits for a watch, which waits for us
-	}
+	l.unwatch() // first: Close waits for a watch, which waits for us
 	if err := l.bus.Close(); err != nil {
 		l.cfg.Log.Debug("closing the bus", "error", err)
 	}
-	if l.watching != nil {
-		<-l.watching.ended
-		l.watching = nil
-	}
 	l.bus = nil
+	for _, d := range l.devices {
+		d.earlier = d.health.Counts
+	}
 	l.stats.opened(false)
+}
+
+// unwatch ends the watch and waits for it. A watch must end with its context.
+func (l *Loop) unwatch() {
+	if l.watching == nil {
+		return
+	}
+	l.watching.cancel()
+	<-l.watching.ended
+	l.watching = nil
 }
 
 // watch is the goroutine that listens to a bus.

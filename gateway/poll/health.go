@@ -11,12 +11,14 @@ import (
 type Health struct {
 	Device    string
 	Online    bool
-	Since     time.Time     // when Online last changed
-	Reason    string        // why it is offline; empty while it is online
-	Answered  uint64        // polls with an answer since the start
-	Failed    uint64        // polls without one
-	RoundTrip time.Duration // of the last poll with an answer
-	LastError string        // the last reason for a poll without an answer or a refused point
+	Since     time.Time      // when Online last changed
+	Reason    string         // why it is offline; empty while it is online
+	Answered  uint64         // polls with an answer since the start
+	Failed    uint64         // polls without one
+	RoundTrip time.Duration  // of the last poll with an answer
+	LastError string         // the last reason for a poll without an answer or a refused point
+	Counts    drivers.Counts // of its exchanges, where the driver counts them
+	Heard     time.Time      // the last poll with an answer; zero: never
 }
 
 // ReportEvery is how often a health goes out that did not change.
@@ -29,6 +31,11 @@ type device struct {
 	silence  int // polls in a row without an answer
 	lastErr  error
 	reported time.Time
+	earlier  drivers.Counts // before the bus was opened the last time
+}
+
+func newDevice(d Device) *device {
+	return &device{Device: d, health: Health{Device: d.ID, Reason: "starting"}}
 }
 
 // judge draws from the samples of one poll, or from what was heard unasked
@@ -36,17 +43,23 @@ type device struct {
 // answer: it marks points, not the device.
 func (l *Loop) judge(d *device, samples []drivers.Sample, trip time.Duration) {
 	before := d.health
+	l.stats.failed(samples)
 	d.lastErr = nil
+	if bus, ok := l.bus.(drivers.Counter); ok {
+		d.health.Counts = d.earlier.Plus(bus.Counts(samples[0].Point))
+	}
 	for _, s := range samples {
 		if s.Err != nil {
 			d.health.LastError = s.Point.Name + ": " + s.Err.Error()
 		}
 	}
 	if answered(samples) {
+		l.alive()
 		d.answer(trip)
 	} else {
 		d.miss(samples[0].Err)
 	}
+	l.stats.told(d.health)
 	l.report(d, before)
 }
 
@@ -62,6 +75,7 @@ func answered(samples []drivers.Sample) bool {
 func (d *device) answer(trip time.Duration) {
 	d.silence = 0
 	d.health.Answered++
+	d.health.Heard = time.Now()
 	if trip > 0 {
 		d.health.RoundTrip = trip
 	}

@@ -37,8 +37,12 @@ type Config struct {
 	Emit func([]drivers.Sample)
 	// Asked is called before a device is read because someone asked for it.
 	Asked func(device string)
+	// Last is what is written when the loop ends, by device.
+	Last func(device string) []drivers.Command
 	// Report takes the health of a device when it changed, and once a minute.
 	Report func(Health)
+	// Opened is called with the bus each time that it was opened; may be nil.
+	Opened func(drivers.Bus)
 	Log    *slog.Logger
 }
 
@@ -48,12 +52,17 @@ type Loop struct {
 	devices  map[string]*device
 	jobs     []*job
 	calls    chan func(context.Context) // done by the loop's goroutine
+	guests   chan func(context.Context) // those of others who share the bus
 	watching *watch                     // nil while nothing is listened to
 	bus      drivers.Bus                // nil while it is closed
-	busErr   error                      // why it is closed
+	busErr   error                      // why it is closed, or was the last time
 	nextOpen time.Time
-	attempts int
-	ahead    int // calls served in a row while a read was due
+	attempts int           // to have a bus that carries something, since one did
+	vain     bool          // it was opened, and lost before it carried anything
+	gathered time.Duration // that the last reads of several devices took
+	ahead    int           // calls served in a row while a read was due
+	guest    bool          // a guest was served since the last read
+	timer    *time.Timer
 	stats    stats
 }
 
@@ -63,9 +72,10 @@ func New(cfg Config) *Loop {
 		cfg:     cfg,
 		devices: make(map[string]*device, len(cfg.Devices)),
 		calls:   make(chan func(context.Context)),
+		guests:  make(chan func(context.Context)),
 	}
 	for _, d := range cfg.Devices {
-		dev := &device{Device: d, health: Health{Device: d.ID, Reason: "starting"}}
+		dev := newDevice(d)
 		l.devices[d.ID] = dev
 		for _, g := range d.Groups {
 			l.jobs = append(l.jobs, &job{device: dev, Group: g})
@@ -78,6 +88,8 @@ func New(cfg Config) *Loop {
 // Run polls until ctx ends, then closes the bus, and returns nil.
 func (l *Loop) Run(ctx context.Context) error {
 	defer l.close()
+	l.timer = time.NewTimer(longestIdle)
+	defer l.timer.Stop()
 	start := time.Now()
 	for _, d := range l.devices {
 		d.health.Since = start
@@ -85,9 +97,11 @@ func (l *Loop) Run(ctx context.Context) error {
 	for _, j := range l.jobs {
 		j.start(start)
 	}
+	l.stats.schedule(l.jobs)
 	for ctx.Err() == nil {
 		l.step(ctx)
 	}
+	l.farewell(ctx)
 	return nil
 }
 
@@ -96,8 +110,9 @@ func (l *Loop) Run(ctx context.Context) error {
 const maxAhead = 8
 
 // step does the one thing that is most urgent, or waits for one: calls first,
-// then the read with the earliest deadline.
+// then a guest and the read with the earliest deadline by turns.
 func (l *Loop) step(ctx context.Context) {
+	l.stats.beat(time.Now())
 	if l.bus == nil && !time.Now().Before(l.nextOpen) {
 		l.open(ctx)
 	}
@@ -116,25 +131,42 @@ func (l *Loop) step(ctx context.Context) {
 		}
 	}
 	l.ahead = 0
+	if !l.guest {
+		select {
+		case call := <-l.guests:
+			l.guest = true
+			call(ctx)
+			return
+		default:
+		}
+	}
+	l.guest = false
+	l.stats.started(time.Since(next.due))
+	if due := l.together(next); len(due) > 1 {
+		l.gather(ctx, due)
+		return
+	}
 	_ = l.poll(ctx, next) // what came of it was emitted and judged
 }
 
 // wait serves one call that comes before the time is up.
 func (l *Loop) wait(ctx context.Context, until time.Time) {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
+	l.timer.Reset(time.Until(until))
 	select {
 	case <-ctx.Done():
-	case <-timer.C:
+	case <-l.timer.C:
 	case call := <-l.calls:
+		call(ctx)
+	case call := <-l.guests:
+		l.guest = true
 		call(ctx)
 	}
 }
 
 // wake is when there is something to do by the clock.
 func (l *Loop) wake(next *job) time.Time {
-	at := time.Now().Add(time.Hour)
-	if next != nil {
+	at := time.Now().Add(longestIdle)
+	if next != nil && next.due.Before(at) {
 		at = next.due
 	}
 	if l.bus == nil && l.nextOpen.Before(at) {
@@ -151,15 +183,28 @@ func (l *Loop) poll(ctx context.Context, j *job) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	took := time.Since(began)
+	l.polled(j, took, took, samples, err)
+	return j.device.lastErr
+}
+
+// polled emits and judges what a group read, or failed to. It took so long for
+// the device, and so much of the bus.
+func (l *Loop) polled(j *job, trip, busy time.Duration, samples []drivers.Sample, err error) {
 	now := time.Now()
 	if err != nil {
 		samples = silent(j.Points, now, err)
 	}
 	l.cfg.Emit(samples)
-	l.judge(j.device, samples, now.Sub(began))
-	missed := j.done(now, l.rest(j.device, now.Sub(began)))
-	l.stats.polled(now.Sub(began), missed)
-	return j.device.lastErr
+	l.judge(j.device, samples, trip)
+	l.stats.polled(busy, j.done(later(now, j.due), l.rest(j.device, trip)))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // read asks the bus, or says why there is none.
@@ -212,23 +257,28 @@ func (l *Loop) Do(ctx context.Context, commands ...drivers.Command) error {
 	if len(commands) == 0 {
 		return nil
 	}
-	d, err := l.device(commands[0].Point.Device)
-	if err != nil {
-		return err
-	}
-	return l.order(ctx, func(ctx context.Context) error { return l.write(ctx, d, commands) })
+	return l.order(ctx, l.calls, func(ctx context.Context) error {
+		d, err := l.device(commands[0].Point.Device)
+		if err != nil {
+			return err
+		}
+		return l.write(ctx, d, commands)
+	})
 }
 
 // Poll reads all points of a device now; its samples are emitted as always.
 // It fails if the device does not answer.
 func (l *Loop) Poll(ctx context.Context, device string) error {
-	d, err := l.device(device)
-	if err != nil {
-		return err
-	}
-	return l.order(ctx, func(ctx context.Context) error { return l.pollAll(ctx, d) })
+	return l.order(ctx, l.calls, func(ctx context.Context) error {
+		d, err := l.device(device)
+		if err != nil {
+			return err
+		}
+		return l.pollAll(ctx, d)
+	})
 }
 
+// device is called in the loop's goroutine, for the devices may change.
 func (l *Loop) device(id string) (*device, error) {
 	d := l.devices[id]
 	if d == nil {
@@ -237,10 +287,32 @@ func (l *Loop) device(id string) (*device, error) {
 	return d, nil
 }
 
+// Exchange lends the bus for one exchange to someone else who shares it: another
+// master, a tool. While reads are due they and such exchanges take turns, so
+// that neither starves the other. It fails with drivers.ErrOffline while the bus
+// is closed; an error of do that wraps drivers.ErrBus closes it.
+func (l *Loop) Exchange(ctx context.Context, do func(context.Context, drivers.Bus) error) error {
+	return l.order(ctx, l.guests, func(ctx context.Context) error {
+		if l.bus == nil {
+			return fmt.Errorf("%w: %w", drivers.ErrOffline, l.busErr)
+		}
+		began := time.Now()
+		err := do(ctx, l.bus)
+		l.stats.lent(time.Since(began))
+		switch {
+		case errors.Is(err, drivers.ErrBus):
+			l.lose(err)
+		case err == nil:
+			l.alive()
+		}
+		return err
+	})
+}
+
 // order has the loop's goroutine do something and waits for the outcome. What
 // it has begun ends soon, because every exchange has a time-out: the caller
 // learns what became of it rather than that its patience ended.
-func (l *Loop) order(ctx context.Context, do func(context.Context) error) error {
+func (l *Loop) order(ctx context.Context, queue chan<- func(context.Context), do func(context.Context) error) error {
 	done := make(chan error, 1)
 	call := func(loop context.Context) {
 		if err := ctx.Err(); err != nil {
@@ -250,7 +322,7 @@ func (l *Loop) order(ctx context.Context, do func(context.Context) error) error 
 		done <- do(loop)
 	}
 	select {
-	case l.calls <- call:
+	case queue <- call:
 		return <-done
 	case <-ctx.Done():
 		return ctx.Err()
@@ -264,8 +336,11 @@ func (l *Loop) write(ctx context.Context, d *device, commands []drivers.Command)
 	began := time.Now()
 	err := l.bus.Write(ctx, commands)
 	l.stats.wrote(time.Since(began))
-	if errors.Is(err, drivers.ErrBus) {
+	switch {
+	case errors.Is(err, drivers.ErrBus):
 		l.lose(err)
+	case err == nil:
+		l.alive()
 	}
 	// What was written is read back at once, also after a failure: part of
 	// it may have been applied.

@@ -29,7 +29,7 @@ func BusSection(words string) (map[string]any, error) {
 			section["driver"] = "modbus-rtu"
 		}
 	}
-	if section["driver"] == "modbus-rtu" {
+	if section["driver"] == "modbus-rtu" || section["driver"] == "modbus-ascii" {
 		section["port"] = fields[0]
 	} else {
 		section["address"] = fields[0]

@@ -22,6 +22,31 @@ type Explanation struct {
 	Took     time.Duration `json:"took_ns"`    // as measured
 	Wire     time.Duration `json:"planned_ns"` // as planned: see package plan
 	Views    []View        `json:"views"`      // the most plausible first
+	// Exchange is the bytes on the wire, where this process has the bus.
+	Exchange []Step `json:"exchange,omitempty"`
+	// LastError is the last one of the device that the gateway knows of, where one
+	// was asked.
+	LastError string `json:"last_error,omitempty"`
+}
+
+// Step is some bytes of an exchange.
+type Step struct {
+	After int64  `json:"after_us"` // microseconds since its beginning
+	Sent  bool   `json:"sent"`     // else received
+	Bytes string `json:"bytes"`    // in hexadecimal
+}
+
+// Steps are the first exchange of what was heard on a bus: up to the next
+// request.
+func Steps(heard []drivers.Traffic) []Step {
+	var steps []Step
+	for i, t := range heard {
+		if t.Sent && i > 0 && !steps[len(steps)-1].Sent {
+			break
+		}
+		steps = append(steps, Step{t.At.Sub(heard[0].At).Microseconds(), t.Sent, fmt.Sprintf("% X", t.Bytes)})
+	}
+	return steps
 }
 
 // View is what the words would mean in another type or order, or one register
@@ -35,6 +60,7 @@ type View struct {
 	Reason string  `json:"reason"`
 	Chosen bool    `json:"chosen"` // it is what the configuration says
 	score  int
+	float  bool
 }
 
 // planner is a bus's settings that tell its reads.
@@ -63,6 +89,7 @@ func (p *Probe) Explain(ctx context.Context, settings drivers.Settings, e mappin
 	}
 	judge := judge{e.Rule, p.span(e)}
 	x.Views = judge.views(at, x.Reading.Raw, 0)
+	x.Views = append(x.Views, p.resized(ctx, e, judge)...)
 	for _, shift := range []int{-1, 1} { // manuals that count from 1 lead there
 		x.Views = append(x.Views, p.neighbour(ctx, e, judge, shift)...)
 	}
@@ -81,6 +108,31 @@ func (p *Probe) span(e mapping.Entry) *gateway.Span {
 	return nil
 }
 
+// resized is what would make sense if the value took fewer registers than the
+// configuration says, or more, and be it because it says no type at all.
+func (p *Probe) resized(ctx context.Context, e mapping.Entry, judge judge) (views []View) {
+	own := e.Point.At.(*modbus.Address)
+	if own.Bit != nil || own.Bits != nil {
+		return nil
+	}
+	for _, registers := range []int{1, 2, 4} {
+		at, ok := own.Resized(registers)
+		if !ok || registers == own.Count() {
+			continue
+		}
+		for _, v := range p.words(ctx, e, at, judge, 0) {
+			v.Chosen = false
+			if !v.float { // words are seldom a sensible float by chance, and often such a number
+				v.score -= 2
+			}
+			if v.score > 0 {
+				views = append(views, v)
+			}
+		}
+	}
+	return views
+}
+
 // neighbour is what the words beside the point would mean, as far as the device
 // has them.
 func (p *Probe) neighbour(ctx context.Context, e mapping.Entry, judge judge, shift int) []View {
@@ -88,9 +140,15 @@ func (p *Probe) neighbour(ctx context.Context, e mapping.Entry, judge judge, shi
 	if !ok {
 		return nil
 	}
-	beside := *e.Point
-	beside.At = at
-	_, raw, err := p.sample(ctx, []*drivers.Point{&beside})
+	return p.words(ctx, e, at, judge, shift)
+}
+
+// words is what the words at another place than the point's own would mean, as far
+// as the device has them.
+func (p *Probe) words(ctx context.Context, e mapping.Entry, at *modbus.Address, judge judge, shift int) []View {
+	there := *e.Point
+	there.At = at
+	_, raw, err := p.sample(ctx, []*drivers.Point{&there})
 	if err != nil || raw == nil || raw[0] == nil {
 		return nil
 	}

@@ -2,15 +2,14 @@ package probe_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"fieldmq/drivers"
 	sim "fieldmq/firmware-sim/modbus"
 	"fieldmq/gateway"
 	"fieldmq/gateway/probe"
@@ -36,13 +35,13 @@ func (r registers) Write(t sim.Table, address uint16, values []uint16) error {
 
 // onSite is a probe of the device "d" with some points, whose registers are
 // simulated, and its site.
-func onSite(t *testing.T, points string, device registers) (*probe.Probe, *gateway.Config) {
+func onSite(t *testing.T, points string, memory registers) (*probe.Probe, *gateway.Config) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := sim.NewServer(sim.Unit{ID: 1, Device: device})
+	server, err := sim.NewServer(sim.Unit{ID: 1, Device: memory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +54,15 @@ func onSite(t *testing.T, points string, device registers) (*probe.Probe, *gatew
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := probe.Open(t.Context(), config, "d", slog.New(slog.DiscardHandler))
+	bus, device, err := probe.Find(config, "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := bus.Settings.Open(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := probe.New(device, open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +95,9 @@ func TestRightMeaningComesFirst(t *testing.T) {
 		{"is an integer of tenths", "{x: {holding: 1, type: float32, unit: Hz}}", registers{0, 0, 501, 0xFFFF}, "uint32 ABCD 0.1 0 50.1"},
 		{"stands one before", "{x: {holding: 1, type: float32, unit: Hz}}", registers{0x4248, 0, 0xFFFF, 0xFFFF}, "float32 ABCD 1 -1 50"},
 		{"is negative", "{x: {holding: 1, scale: 0.1, unit: Cel}}", registers{0, 0xFF9C, 0}, "int16 ABCD 0.1 0 -10"},
+		{"takes two registers and no type is told", "{x: {holding: 1, unit: V}}", registers{0, 0x4366, 0, 0}, "float32 ABCD 1 0 230"},
+		{"takes one register, not two", "{x: {holding: 1, type: float32, scale: 0.1, unit: V}}", registers{0, 2301, 0x7FFF, 0x7FFF}, "uint16 ABCD 0.1 0 230.1"},
+		{"is of a type that is seldom met", "{x: {holding: 0, type: float16, unit: V}}", registers{0x5B80}, "float16 ABCD 1 0 240"},
 		{"lies within what may be written", "{x: {holding: 1, write: {min: 30, max: 85}}}", registers{0, 0x3C00, 0}, "uint16 BADC 1 0 60"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,6 +122,14 @@ func TestExplanationCountsTheExchange(t *testing.T) {
 	}
 	if chosen != 1 {
 		t.Errorf("%d views are what the configuration says", chosen)
+	}
+}
+
+func TestExplanationHasAllDigits(t *testing.T) {
+	const want = "9007199254740993" // which no float is
+	x := explained(t, "{x: {holding: 0, type: uint64}}", registers{0x0020, 0, 0, 1})
+	if i := slices.IndexFunc(x.Views, func(v probe.View) bool { return v.Chosen }); i < 0 || x.Views[i].Value != want {
+		t.Errorf("%+v, want %s", x.Views, want)
 	}
 }
 
@@ -144,8 +162,12 @@ func TestReadingsAreWhatWouldBePublished(t *testing.T) {
 
 func TestOrdersKeepToTheRules(t *testing.T) {
 	device := registers{0, 0, 0}
-	p, _ := onSite(t, "{a: {holding: 1, scale: 0.1, write: {min: 0, max: 100}}, b: {holding: 2, enum: {0: off, 5: on}, write: true}, c: {holding: 0}}", device)
-	commands, err := p.Commands([]probe.Order{{Point: "b", Value: "on"}, {Point: "a", Value: "12.5"}})
+	p, config := onSite(t, "{a: {holding: 1, scale: 0.1, write: {min: 0, max: 100}}, b: {holding: 2, enum: {0: off, 5: on}, write: true}, c: {holding: 0}}", device)
+	_, d, err := probe.Find(config, "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands, err := probe.Commands(d, []probe.Order{{Point: "b", Value: "on"}, {Point: "a", Value: "12.5"}})
 	if err != nil || len(commands) != 2 || commands[0].Point.Name != "b" {
 		t.Fatalf("%v, %v", commands, err)
 	}
@@ -153,23 +175,8 @@ func TestOrdersKeepToTheRules(t *testing.T) {
 		t.Errorf("%v, %v", device, err)
 	}
 	for _, wrong := range []probe.Order{{Point: "a", Value: "101"}, {Point: "b", Value: "up"}, {Point: "c", Value: "1"}, {Point: "z", Value: "1"}} {
-		if _, err := p.Commands([]probe.Order{wrong}); err == nil {
+		if _, err := probe.Commands(d, []probe.Order{wrong}); err == nil {
 			t.Errorf("%v is taken", wrong)
 		}
-	}
-}
-
-func TestPeerThatIsNotThereIsSilent(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	config, err := some(l.Addr().String()).Site()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := probe.Open(t.Context(), config, probe.Device, slog.New(slog.DiscardHandler)); !errors.Is(err, drivers.ErrOffline) {
-		t.Errorf("got %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"fieldmq/drivers"
 	"fieldmq/drivers/modbus"
@@ -18,26 +19,48 @@ type judge struct {
 
 var orders = [...]modbus.Order{modbus.ABCD, modbus.CDAB, modbus.BADC, modbus.DCBA}
 
-// views are the meanings of the words at a place, in all types and orders.
+// views are the meanings of the words at a place, in all types and orders; those
+// of types that are seldom met in the order of the point only.
 func (j judge) views(at *modbus.Address, raw []byte, shift int) []View {
 	var views []View
-	for _, t := range modbus.Types(at.Count()) {
+	often, seldom := modbus.Types(at.Count())
+	if own := at.ValueType(); own != modbus.Bool && !slices.Contains(often, own) {
+		often = append(often, own)
+	}
+	for _, t := range often {
 		for _, o := range orders {
-			if o != alone(at.Count(), o) {
-				continue
+			if o == alone(at.Count(), o) {
+				views = append(views, j.as(at, t, o, raw, shift)...)
 			}
-			value, err := at.As(t, o).Decode(raw)
-			if err != nil {
-				continue
+		}
+	}
+	if shift != 0 {
+		return views
+	}
+	for _, t := range seldom {
+		if slices.Contains(often, t) {
+			continue
+		}
+		for _, v := range j.as(at, t, alone(at.Count(), at.Order), raw, shift) {
+			if v.score -= 2; v.score > 0 {
+				views = append(views, v)
 			}
-			v := j.view(value)
-			v.Shift, v.Type, v.Order = shift, t.String(), o.String()
-			v.Chosen = shift == 0 && t == at.ValueType() && o == alone(at.Count(), at.Order) && v.Scale == j.rule.Scale
-			v.score += bonus(v, t == at.ValueType(), o)
-			views = append(views, v)
 		}
 	}
 	return views
+}
+
+// as is the meaning of the words in a type and an order, if they have one.
+func (j judge) as(at *modbus.Address, t modbus.Type, o modbus.Order, raw []byte, shift int) []View {
+	value, err := at.As(t, o).Decode(raw)
+	if err != nil {
+		return nil
+	}
+	v := j.view(value)
+	v.Shift, v.Type, v.Order, v.float = shift, t.String(), o.String(), value.Kind() == drivers.KindFloat
+	v.Chosen = shift == 0 && t == at.ValueType() && o == alone(at.Count(), at.Order) && v.Scale == j.rule.Scale
+	v.score += bonus(v, t == at.ValueType(), o)
+	return []View{v}
 }
 
 // bonus is what speaks for a view beside its number: few things are wrong with
@@ -94,6 +117,9 @@ func (j judge) view(raw drivers.Value) View {
 func (j judge) scaled(raw drivers.Value, scale float64) View {
 	value := raw.Float()*scale + j.rule.Offset
 	v := View{Scale: scale, Value: drivers.Float(value).String()}
+	if raw.Kind() != drivers.KindFloat && scale == 1 && j.rule.Offset == 0 {
+		v.Value = raw.String() // which has more digits than a float
+	}
 	if single := float32(value); scale != 1 && !math.IsInf(float64(single), 0) {
 		v.Value = drivers.Float32(single).String() // without the dust of binary fractions
 	}

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -26,24 +24,6 @@ type Probe struct {
 	device gateway.Device
 	table  *mapping.Table
 	bus    drivers.Bus
-}
-
-// Open opens the bus of a device of a site. A peer on the network that cannot
-// be reached is drivers.ErrOffline.
-func Open(ctx context.Context, config *gateway.Config, device string, log *slog.Logger) (*Probe, error) {
-	bus, d, err := Find(config, device)
-	if err != nil {
-		return nil, err
-	}
-	open, err := bus.Settings.Open(ctx, log)
-	var network *net.OpError
-	if errors.As(err, &network) {
-		return nil, fmt.Errorf("%w: %w", drivers.ErrOffline, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return New(d, open)
 }
 
 // New is a probe of a device on a bus that is open already.
@@ -72,26 +52,31 @@ func Find(config *gateway.Config, device string) (gateway.Bus, gateway.Device, e
 // Close releases the bus.
 func (p *Probe) Close() error { return p.bus.Close() }
 
-// Points are the device's points of those names, or all if none is named.
-func (p *Probe) Points(names ...string) ([]mapping.Entry, error) {
+// Points are the device's points of those names, or all that are read if none
+// is named.
+func (p *Probe) Points(names ...string) ([]mapping.Entry, error) { return Points(p.device, names...) }
+
+// Points are those of a device, before its bus is opened.
+func Points(d gateway.Device, names ...string) ([]mapping.Entry, error) {
+	all := slices.Concat(d.Points, d.Computed)
 	if len(names) == 0 {
-		return p.device.Points, nil
+		return slices.DeleteFunc(all, func(e mapping.Entry) bool { return e.WriteOnly }), nil
 	}
 	entries := make([]mapping.Entry, len(names))
 	for i, name := range names {
-		n := slices.IndexFunc(p.device.Points, func(e mapping.Entry) bool { return e.Point.Name == name })
+		n := slices.IndexFunc(all, func(e mapping.Entry) bool { return e.Point.Name == name })
 		if n < 0 {
-			return nil, fmt.Errorf("%s has no point %q; those there are: %s", p.device.ID, name, p.names())
+			return nil, fmt.Errorf("%s has no point %q; those there are: %s", d.ID, name, namesOf(all))
 		}
-		entries[i] = p.device.Points[n]
+		entries[i] = all[n]
 	}
 	return entries, nil
 }
 
-func (p *Probe) names() string {
-	names := make([]string, len(p.device.Points))
-	for i, e := range p.device.Points {
-		names[i] = e.Point.Name
+func namesOf(entries []mapping.Entry) string {
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Point.Name)
 	}
 	return strings.Join(names, ", ")
 }
@@ -102,26 +87,49 @@ type inspector interface {
 }
 
 // Read reads points of the device, and returns a reading of each in their
-// order. It fails if the bus is lost; what is wrong with a point or the device
-// stands in the readings.
+// order. Those that are computed have all others read. It fails if the bus is
+// lost; what is wrong with a point or the device stands in the readings.
 func (p *Probe) Read(ctx context.Context, entries []mapping.Entry) ([]Reading, error) {
-	points := make([]*drivers.Point, len(entries))
-	for i, e := range entries {
-		points[i] = e.Point
-	}
+	points := p.asked(entries)
 	samples, raw, err := p.sample(ctx, points)
 	if err != nil {
 		return nil, err
 	}
+	said, err := p.said(samples)
+	if err != nil {
+		return nil, err
+	}
 	readings := make([]Reading, len(entries))
-	for i, s := range samples {
-		readings[i] = Reading{Entry: entries[i], Sample: s}
-		if raw != nil {
-			readings[i].Raw = raw[i]
+	for i, e := range entries {
+		r := Reading{Entry: e, Sample: drivers.Sample{Point: e.Point, Time: time.Now()}}
+		if n := slices.Index(points, e.Point); n >= 0 {
+			r.Sample = samples[n]
+			if raw != nil {
+				r.Raw = raw[n]
+			}
 		}
-		readings[i].Value, readings[i].Err = p.value(s)
+		r.Value, r.Err = said.of(r.Sample)
+		readings[i] = r
 	}
 	return readings, nil
+}
+
+// asked are the points that the bus is asked for: those of the entries, or all
+// if one of these is computed.
+func (p *Probe) asked(entries []mapping.Entry) []*drivers.Point {
+	var points []*drivers.Point
+	for _, e := range entries {
+		if _, computed := e.Point.At.(*mapping.Formula); computed {
+			entries, _ = p.Points()
+			break
+		}
+	}
+	for _, e := range entries {
+		if _, computed := e.Point.At.(*mapping.Formula); !computed {
+			points = append(points, e.Point)
+		}
+	}
+	return points
 }
 
 func (p *Probe) sample(ctx context.Context, points []*drivers.Point) ([]drivers.Sample, [][]byte, error) {
@@ -132,34 +140,53 @@ func (p *Probe) sample(ctx context.Context, points []*drivers.Point) ([]drivers.
 	return samples, nil, err
 }
 
-// value is what the gateway would publish for a sample, as JSON, or why it
-// would publish none.
-func (p *Probe) value(s drivers.Sample) (json.RawMessage, error) {
-	if s.Err != nil {
-		return nil, s.Err
-	}
+// said is what the gateway would publish as the state of the device: values as
+// JSON, and why there are none.
+type said struct {
+	values  map[string]json.RawMessage
+	reasons map[string]string
+}
+
+func (p *Probe) said(samples []drivers.Sample) (said, error) {
+	var s said
 	p.table.Forget(p.device.ID)
-	messages := p.table.Messages([]drivers.Sample{s}, time.Now())
-	var state map[string]json.RawMessage
-	if err := json.Unmarshal(messages[len(messages)-1].Payload, &state); err != nil {
-		return nil, err
+	messages := p.table.Messages(samples, time.Now())
+	if len(messages) == 0 {
+		return s, nil
 	}
-	if value, ok := state[s.Point.Name]; ok {
+	if err := json.Unmarshal(messages[len(messages)-1].Payload, &s.values); err != nil {
+		return s, err
+	}
+	if reasons := s.values["errors"]; reasons != nil {
+		return s, json.Unmarshal(reasons, &s.reasons)
+	}
+	return s, nil
+}
+
+// of is the value of a sample, or why there is none.
+func (s said) of(sample drivers.Sample) (json.RawMessage, error) {
+	if sample.Err != nil {
+		return nil, sample.Err
+	}
+	if value, ok := s.values[sample.Point.Name]; ok {
 		return value, nil
 	}
-	var reasons map[string]string
-	if err := json.Unmarshal(state["errors"], &reasons); err != nil {
-		return nil, err
+	if reason, ok := s.reasons[sample.Point.Name]; ok {
+		return nil, errors.New(reason)
 	}
-	return nil, errors.New(reasons[s.Point.Name])
+	return nil, drivers.ErrNoValue
 }
 
 // Order is a value for a point, as text.
 type Order struct{ Point, Value string }
 
-// Commands are the orders as they go to the driver: within the limits of their
-// points, with scale and enum undone. Nothing is sent.
-func (p *Probe) Commands(orders []Order) ([]drivers.Command, error) {
+// Commands are the orders to a device as they go to its driver: within the limits
+// of their points, with scale and enum undone. Nothing is opened or sent.
+func Commands(d gateway.Device, orders []Order) ([]drivers.Command, error) {
+	table, err := mapping.Compile([]mapping.Device{d.Device})
+	if err != nil {
+		return nil, err
+	}
 	object := make(map[string]string, len(orders))
 	for _, o := range orders {
 		object[o.Point] = o.Value
@@ -168,7 +195,7 @@ func (p *Probe) Commands(orders []Order) ([]drivers.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := p.table.Request(mqtt.Message{Topic: "device/" + p.device.ID + "/set", Payload: payload})
+	r, err := table.Request(mqtt.Message{Topic: "device/" + d.ID + "/set", Payload: payload})
 	if err != nil {
 		return nil, err
 	}

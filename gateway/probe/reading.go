@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,10 +37,33 @@ func (r *Reading) Text() string {
 	return string(r.Value)
 }
 
+// Number is the value if it is one, or says yes or no, which are 1 and 0.
+func (r *Reading) Number() (v float64, ok bool) {
+	if r.Err != nil {
+		return 0, false
+	}
+	switch text := r.Text(); text {
+	case "true":
+		return 1, true
+	case "false":
+		return 0, true
+	default:
+		v, err := strconv.ParseFloat(text, 64)
+		return v, err == nil
+	}
+}
+
+// Plausible says whether the value is one that its unit may well have.
+func (r *Reading) Plausible() bool {
+	v, ok := r.Number()
+	score, _ := judge{rule: r.Rule}.plausible(v)
+	return ok && score > 0
+}
+
 // Manual is the number that manuals use for the point's place, on Modbus.
 func (r *Reading) Manual() string {
 	if at, ok := r.Point.At.(*modbus.Address); ok {
-		return at.Table().Manual(at.First())
+		return at.Manual()
 	}
 	return ""
 }

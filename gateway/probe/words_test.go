@@ -71,7 +71,7 @@ func TestWrongWordsAreExplained(t *testing.T) {
 	}{
 		{func(w *probe.Words) { w.Bus = "" }, "name a bus"},
 		{func(w *probe.Words) { w.Bus = "modbus-tcp" }, "name a bus"},
-		{func(w *probe.Words) { w.Bus = "modbus-x y" }, "modbus-rtu, modbus-tcp"},
+		{func(w *probe.Words) { w.Bus = "modbus-x y" }, "modbus-rtu, modbus-ascii, modbus-tcp"},
 		{func(w *probe.Words) { w.Bus = "plc evn" }, `"evn" is neither`},
 		{func(w *probe.Words) { w.Bus = "plc timeot=1s" }, `did you mean "timeout"?`},
 		{func(w *probe.Words) { w.Bus = "plc:99999" }, "port from 1 to 65535"},

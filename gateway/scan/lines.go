@@ -32,6 +32,10 @@ func candidates(words string) ([]string, error) {
 	return lines, nil
 }
 
+// Lines are a serial line with all speeds that it may have: one if words say
+// it.
+func Lines(words string) ([]string, error) { return candidates(words) }
+
 // Ports are the serial ports of this machine as buses, by the names that stay
 // where they have one.
 func Ports() []string {

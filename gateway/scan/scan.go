@@ -12,9 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 	"time"
 
 	"fieldmq/drivers"
+	"fieldmq/drivers/line"
 	"fieldmq/drivers/modbus"
 	"fieldmq/gateway"
 	"fieldmq/gateway/probe"
@@ -31,6 +34,8 @@ type Config struct {
 	Timeout time.Duration
 	// Budget is the longest time for all of it.
 	Budget time.Duration
+	// Borrow gets a bus that another program has: see Run. May be nil.
+	Borrow func(ctx context.Context, words string) (bus *modbus.Bus, line string, err error)
 	// Progress is told what is tried next, Found what was found, at once.
 	Progress func(text string)
 	Found    func(Found)
@@ -38,26 +43,29 @@ type Config struct {
 
 // Found is a device that answered.
 type Found struct {
-	Bus      string  `json:"bus"` // in words, with its line: "/dev/ttyUSB0 9600 8N1"
-	Unit     int     `json:"unit"`
-	Identity string  `json:"identity,omitempty"` // what it says of itself
-	Answer   string  `json:"answer"`             // to the first question
-	Guesses  []Guess `json:"guesses,omitempty"`  // the best first
+	Bus      string   `json:"bus"` // in words, with its line: "/dev/ttyUSB0 9600 8N1"
+	Unit     int      `json:"unit"`
+	Identity string   `json:"identity,omitempty"` // what it says of itself
+	Answer   string   `json:"answer"`             // to the first question
+	SunSpec  *SunSpec `json:"sunspec,omitempty"`  // nil: it has no such chain
+	Guesses  []Guess  `json:"guesses,omitempty"`  // the best first
 }
 
 // scanner is one scan.
 type scanner struct {
 	Config
 	found []Found
+	lent  map[string]*modbus.Bus // that another program has open, by line
 }
 
 // Run scans until all is asked, the budget is spent or ctx has ended, and
 // returns what was found by then. An error says which buses could not be
-// looked at.
+// looked at. A line that another program has is borrowed from it where that can
+// be done, and looked at with the speed that it has.
 func Run(ctx context.Context, c Config) ([]Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Budget)
 	defer cancel()
-	s := &scanner{Config: c}
+	s := &scanner{Config: c, lent: map[string]*modbus.Bus{}}
 	var errs []error
 	for i, words := range c.Buses {
 		if ctx.Err() != nil {
@@ -86,13 +94,17 @@ func (s *scanner) bus(ctx context.Context, words string) error {
 	if err != nil {
 		return err
 	}
+	if lent, end := s.borrow(ctx, lines[0], words); lent != "" {
+		defer end()
+		lines = []string{lent}
+	}
 	passes := s.passes()
 	if s.indifferent(ctx, words) {
-		passes = []span{{1, 1}}
+		passes = []pass{{1, 1, firstHolding}}
 	}
-	for _, units := range passes {
+	for _, p := range passes {
 		for _, words := range lines {
-			n, err := s.line(ctx, words, units)
+			n, err := s.line(ctx, words, p)
 			if err != nil {
 				return err
 			}
@@ -105,14 +117,53 @@ func (s *scanner) bus(ctx context.Context, words string) error {
 	return nil
 }
 
-// span are unit ids, both ends included.
-type span struct{ first, last int }
+// borrow returns the line of a bus that another program has and lends, or
+// nothing.
+func (s *scanner) borrow(ctx context.Context, first, words string) (lent string, end func()) {
+	if s.Borrow == nil {
+		return "", nil
+	}
+	own, err := open(ctx, first)
+	if err == nil {
+		own.Close()
+	}
+	var network *net.OpError
+	if !line.InUse(err) && !errors.As(err, &network) {
+		return "", nil
+	}
+	bus, lent, err := s.Borrow(ctx, words)
+	if err != nil {
+		return "", nil // the first pass says why the bus cannot be opened
+	}
+	s.lent[lent] = bus
+	return lent, func() {
+		delete(s.lent, lent)
+		bus.Close()
+	}
+}
+
+// open opens a bus, unless it is one that is lent.
+func (s *scanner) open(ctx context.Context, words string) (bus *modbus.Bus, end func(), err error) {
+	if bus := s.lent[words]; bus != nil {
+		return bus, func() {}, nil
+	}
+	if bus, err = open(ctx, words); err != nil {
+		return nil, nil, err
+	}
+	return bus, func() { bus.Close() }, nil
+}
+
+// pass is one question to some unit ids, both ends included.
+type pass struct {
+	first, last int
+	question
+}
 
 // passes are the unit ids by likelihood: devices come with unit 1, and are
-// numbered from there.
-func (s *scanner) passes() []span {
-	all := []span{{1, 4}, {5, 20}, {21, 247}}
-	var some []span
+// numbered from there. The likely ones are asked something else if they are silent.
+func (s *scanner) passes() []pass {
+	all := []pass{{1, 4, firstHolding}, {1, 4, firstInput}, {5, 20, firstHolding}, {5, 20, firstInput}, {21, 247, firstHolding}}
+	var some []pass
 	for _, p := range all {
 		if p.last = min(p.last, s.Last); p.first <= p.last {
 			some = append(some, p)
@@ -121,20 +172,31 @@ func (s *scanner) passes() []span {
 	return some
 }
 
+// knows says whether a unit of a bus was found already.
+func (s *scanner) knows(words string, unit int) bool {
+	return slices.ContainsFunc(s.found, func(f Found) bool { return f.Bus == words && f.Unit == unit })
+}
+
 // line asks some units on a bus whose speed is fixed, and returns how many
 // answered.
-func (s *scanner) line(ctx context.Context, words string, units span) (heard int, err error) {
+func (s *scanner) line(ctx context.Context, words string, units pass) (heard int, err error) {
 	if ctx.Err() != nil {
 		return 0, nil
 	}
-	s.Progress(fmt.Sprintf("%s: units %d to %d", words, units.first, units.last))
-	bus, err := open(ctx, words)
+	s.Progress(fmt.Sprintf("%s: units %d to %d, %s%s", words, units.first, units.last, units.register, left(ctx)))
+	bus, end, err := s.open(ctx, words)
 	if err != nil {
 		return 0, err
 	}
-	defer bus.Close()
+	defer end()
 	for unit := units.first; unit <= units.last && ctx.Err() == nil; unit++ {
-		answer, ok, err := s.ask(ctx, bus, unit)
+		if unit > units.first && (unit-units.first)%8 == 0 {
+			s.Progress(fmt.Sprintf("%s: unit %d of %d%s", words, unit, units.last, left(ctx)))
+		}
+		if s.knows(words, unit) {
+			continue
+		}
+		answer, ok, err := s.ask(ctx, bus, unit, units.question)
 		if err != nil {
 			return heard, err
 		}
@@ -143,12 +205,37 @@ func (s *scanner) line(ctx context.Context, words string, units span) (heard int
 		}
 		heard++
 		f := Found{Bus: words, Unit: unit, Answer: answer}
-		f.Identity, _ = bus.Identity(ctx, byte(unit), s.Timeout) // few know it
-		f.Guesses = guess(ctx, bus, words, unit)
+		f.Identity = s.identity(ctx, bus, unit)
+		if chain, who := s.sunSpec(ctx, bus, unit); chain != nil {
+			f.SunSpec = chain
+			if f.Identity == "" {
+				f.Identity = who
+			}
+		}
+		f.Guesses = guess(ctx, bus, words, unit, f.Identity)
 		s.found = append(s.found, f)
 		s.Found(f)
 	}
 	return heard, nil
+}
+
+// left says how much of the time is left.
+func left(ctx context.Context) string {
+	at, ok := ctx.Deadline()
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; %v left for this bus", time.Until(at).Round(time.Second))
+}
+
+// identity is what a unit says of itself, if it knows one of the two ways to
+// ask; few do.
+func (s *scanner) identity(ctx context.Context, bus *modbus.Bus, unit int) string {
+	if text, err := bus.Identity(ctx, byte(unit), s.Timeout); err == nil {
+		return text
+	}
+	text, _ := bus.ServerID(ctx, byte(unit), s.Timeout) // empty where it fails
+	return text
 }
 
 // unlikely is a unit id that hardly any device has.
@@ -161,29 +248,41 @@ func (s *scanner) indifferent(ctx context.Context, words string) bool {
 	if err != nil || section["driver"] != modbus.TCP.Name || s.Last < unlikely {
 		return false
 	}
-	bus, err := open(ctx, words)
+	bus, end, err := s.open(ctx, words)
 	if err != nil {
 		return false // which the first pass says
 	}
-	defer bus.Close()
-	_, all, err := s.ask(ctx, bus, unlikely)
+	defer end()
+	_, all, err := s.ask(ctx, bus, unlikely, firstHolding)
 	return all && err == nil
 }
 
-// ask asks a unit for its first holding register. Any answer proves that it is
-// there, and one that declines does so too.
-func (s *scanner) ask(ctx context.Context, bus *modbus.Bus, unit int) (answer string, ok bool, err error) {
-	const readHolding = 3
-	data, err := bus.Request(ctx, byte(unit), readHolding, []byte{0, 0, 0, 1}, s.Timeout)
+// question is what a unit is asked to see whether it is there.
+type question struct {
+	function byte
+	register string
+}
+
+// Some devices are silent where others decline, and any answer may get lost: so
+// there are two.
+var (
+	firstHolding = question{3, "holding 0"}
+	firstInput   = question{4, "input 0"}
+)
+
+// ask looks whether a unit is there. Any answer proves it, and one that declines
+// does so too.
+func (s *scanner) ask(ctx context.Context, bus *modbus.Bus, unit int, q question) (answer string, ok bool, err error) {
+	data, err := bus.Request(ctx, byte(unit), q.function, []byte{0, 0, 0, 1}, s.Timeout)
 	switch {
 	case ctx.Err() != nil, errors.Is(err, drivers.ErrBus):
 		return "", false, err
 	case errors.Is(err, drivers.ErrOffline):
 		return "", false, nil
 	case err != nil:
-		return "holding 0: " + err.Error(), true, nil
+		return q.register + ": " + err.Error(), true, nil
 	}
-	return fmt.Sprintf("holding 0 is %04X", data), true, nil
+	return fmt.Sprintf("%s is %04X", q.register, data), true, nil
 }
 
 // open opens a bus that is written in words.

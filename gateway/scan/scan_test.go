@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,6 +61,11 @@ type named struct{ meter }
 func (named) Identity() sim.Identity {
 	return sim.Identity{Vendor: "Eastron", Product: "SDM630", Revision: "1.7"}
 }
+
+// old is a device that says what it is in the older way.
+type old struct{ meter }
+
+func (old) ServerID() string { return "Acme CX-7" }
 
 // mute is a device that declines whatever it is asked.
 type mute struct{}
@@ -144,10 +150,10 @@ func best(f scan.Found) string {
 
 func TestDevicesAreFoundOnLinesOfThreeSpeeds(t *testing.T) {
 	t.Parallel()
-	a := serveLine(t, line.Settings{Baud: 9600, DataBits: 8, StopBits: 1}, sim.Unit{ID: 1, Device: named{sdm630()}}, sim.Unit{ID: 6, Device: sdm120()})
+	a := serveLine(t, line.Settings{Baud: 9600, DataBits: 8, StopBits: 1}, sim.Unit{ID: 1, Device: named{sdm630()}}, sim.Unit{ID: 6, Device: old{sdm120()}})
 	b := serveLine(t, line.Settings{Baud: 19200, DataBits: 8, StopBits: 1, Parity: line.Even}, sim.Unit{ID: 2, Device: sdm120()}, sim.Unit{ID: 3, Device: mute{}})
 	c := serveLine(t, line.Settings{Baud: 38400, DataBits: 8, StopBits: 1}, sim.Unit{ID: 1, Device: sdm120()})
-	found, err := scanned(t, t.Context(), scan.Config{Buses: []string{a, b, c}, Last: 8, Timeout: 60 * time.Millisecond, Budget: time.Minute})
+	found, err := scanned(t, t.Context(), scan.Config{Buses: []string{a, b, c}, Last: 8, Timeout: 200 * time.Millisecond, Budget: 3 * time.Minute})
 	if err != nil {
 		t.Error(err)
 	}
@@ -160,7 +166,7 @@ func TestDevicesAreFoundOnLinesOfThreeSpeeds(t *testing.T) {
 		b + " 19200 8E1 unit 2 eastron/sdm120", b + " 19200 8E1 unit 3",
 		c + " 38400 8N1 unit 1 eastron/sdm120",
 	}
-	if len(found) > 1 && (found[0].Identity != "Eastron SDM630 1.7" || found[1].Identity != "") {
+	if len(found) > 1 && (found[0].Identity != "Eastron SDM630 1.7" || found[1].Identity != "Acme CX-7") {
 		t.Errorf("they say of themselves %q and %q", found[0].Identity, found[1].Identity)
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -192,6 +198,51 @@ func TestGuessSaysWhatSpeaksForIt(t *testing.T) {
 	for _, other := range found[0].Guesses[1:] {
 		if strings.HasPrefix(other.Profile, "carlo-gavazzi") {
 			t.Errorf("a guess that nothing speaks for: %+v", other)
+		}
+	}
+}
+
+// TestDeviceThatIsSilentOnceIsFound: a device may know no holding registers and
+// not say so, and an answer may get lost.
+func TestDeviceThatIsSilentOnceIsFound(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	var lost atomic.Bool
+	served.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			served.Go(func() { loseFirst(conn, &lost) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); served.Wait() })
+	found, err := scanned(t, t.Context(), scan.Config{Buses: []string{l.Addr().String() + " timeout=5s"}, Last: 1, Timeout: time.Second, Budget: time.Minute})
+	if err != nil || len(found) != 1 || found[0].Answer != "input 0 is 0007" {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+// loseFirst answers all but the first request: that for the first input register,
+// and declines the others.
+func loseFirst(conn net.Conn, lost *atomic.Bool) {
+	defer conn.Close()
+	request := make([]byte, 256)
+	for {
+		n, err := conn.Read(request)
+		if err != nil {
+			return
+		}
+		switch {
+		case lost.CompareAndSwap(false, true):
+		case n == 12 && request[7] == 4 && request[9] == 0 && request[11] == 1:
+			conn.Write(append(request[:4:4], 0, 5, request[6], 4, 2, 0, 7))
+		default:
+			conn.Write(append(request[:4:4], 0, 3, request[6], request[7]|0x80, 2))
 		}
 	}
 }
@@ -239,5 +290,39 @@ func TestBusThatIsNotThereKeepsTheOthers(t *testing.T) {
 func TestNothingMakesNoSite(t *testing.T) {
 	if text, err := scan.Site(nil); err == nil {
 		t.Errorf("got %s", text)
+	}
+}
+
+// inverter has a chain of SunSpec models from holding register 40000 on, and
+// answers in the older way what it is.
+type inverter struct{}
+
+func (inverter) Read(t sim.Table, address uint16, values []uint16) error {
+	if t != sim.HoldingRegisters {
+		return sim.IllegalFunction
+	}
+	chain := make([]uint16, 2+2+66+2+50+2)
+	copy(chain, []uint16{0x5375, 0x6E53, 1, 66})
+	for i, text := range map[int]string{4: "Acme", 20: "SunMill 5", 44: "1.2", 52: "SN007"} {
+		for n := 0; n < len(text); n++ {
+			chain[i+n/2] |= uint16(text[n]) << (8 * (1 - n%2))
+		}
+	}
+	copy(chain[70:], []uint16{101, 50})
+	copy(chain[122:], []uint16{0xFFFF, 0})
+	return sim.Copy(values, chain, 40000, address)
+}
+
+func (inverter) Write(sim.Table, uint16, []uint16) error { return sim.IllegalFunction }
+
+func TestChainOfSunSpecModelsIsWalked(t *testing.T) {
+	t.Parallel()
+	found, err := scanned(t, t.Context(), scan.Config{Buses: []string{serveTCP(t, sim.Unit{ID: 1, Device: inverter{}})}, Last: 1, Timeout: time.Second, Budget: time.Minute})
+	if err != nil || len(found) != 1 || found[0].SunSpec == nil {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	f := found[0]
+	if f.SunSpec.Base != 40000 || fmt.Sprint(f.SunSpec.Models) != "[1 101]" || f.Identity != "Acme SunMill 5 1.2 SN007" {
+		t.Errorf("%+v: %q", f.SunSpec, f.Identity)
 	}
 }

@@ -37,6 +37,13 @@ func Site(found []Found) (string, error) {
 	return text, err
 }
 
+// Section is the section of a bus that is written in words, on one line of YAML;
+// empty braces if they say none.
+func Section(words string) string {
+	section, _ := probe.BusSection(words) // nil where it fails
+	return flow(section)
+}
+
 // flow is a section on one line.
 func flow(section map[string]any) string {
 	var keys []string

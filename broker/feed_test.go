@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
+)
+
+// basin is a Sink that keeps all but what its topics say.
+type basin struct {
+	begun   int
+	numbers []uint64
+	got     []string
+	full    bool
+	refusal error
+}
+
+func (b *basin) Begin(*Feed) { b.begun++ }
+
+func (b *basin) Judge(m *mqtt.Message, _ bool, _ time.Time) Fate {
+	switch {
+	case strings.HasSuffix(m.Topic, "/skip"):
+		return Skip
+	case strings.HasSuffix(m.Topic, "/pass"):
+		return Pass
+	}
+	return Keep
+}
+
+func (b *basin) Take(number uint64, m mqtt.Message, _ time.Time, err error) error {
+	b.numbers = append(b.numbers, number)
+	b.got = append(b.got, m.Topic+" "+string(m.Payload))
+	return errors.Join(err, b.refusal)
+}
+
+func (b *basin) Refuses(*mqtt.Message) bool { return b.full }
+
+func TestAFeedGetsWhatItWantsInTheOrderOfNumbers(t *testing.T) {
+	s, addr := startOn(t, nil)
+	c := dial(t, addr, packet.V5, "c")
+	c.publish(retained("a/before", "0"))
+	b := &basin{}
+	f, err := s.Feed("feed", b, "a/#")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, topic := range []string{"a/1", "a/skip", "a/pass", "b/other", "a/2"} {
+		c.publish(text(topic, string(rune('0'+i)), 1))
+	}
+	if want := []string{"a/before 0", "a/1 0", "a/pass 2", "a/2 4"}; !slices.Equal(b.got, want) {
+		t.Errorf("got %q, want %q", b.got, want)
+	}
+	if n := b.numbers; n[0] == 0 || n[1] <= n[0] || n[2] != 0 || n[3] <= n[1] {
+		t.Errorf("numbers %v", n)
+	}
+	next := &basin{}
+	if _, err := s.Feed("feed", next, "a/#", "b/#"); err != nil { // another owner, more filters
+		t.Fatal(err)
+	}
+	c.publish(text("b/other", "5", 1))
+	if b.begun != 1 || next.begun != 1 || len(b.got) != 4 || !slices.Equal(next.got, []string{"b/other 5"}) {
+		t.Errorf("the first has %q, the next one %q", b.got, next.got)
+	}
+	if f.Durable() {
+		t.Error("there is no store")
+	}
+}
+
+func TestAFeedCanRefuseWhatClientsPublish(t *testing.T) {
+	s, addr := startOn(t, nil)
+	b := &basin{full: true}
+	if _, err := s.Feed("feed", b, "#"); err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, addr, packet.V5, "five")
+	c.send(c.packet(text("t", "x", 1), 1))
+	f := c.next(packet.PUBACK)
+	var a packet.Ack
+	if err := a.Decode(packet.V5, f); err != nil || a.Reason != packet.QuotaExceeded {
+		t.Errorf("answered %v %v", a.Reason, err)
+	}
+	old := dial(t, addr, packet.V311, "three")
+	old.send(old.packet(text("t", "x", 1), 1))
+	old.disconnected(packet.Unspecified) // its PUBACK could not say it
+	if len(b.got) > 0 {
+		t.Errorf("got %q", b.got)
+	}
+	if err := s.Publish(t.Context(), text("t", "own", 1)); err != nil || len(b.got) != 1 {
+		t.Errorf("what the process itself publishes: %v, %q", err, b.got)
+	}
+}
+
+func TestFeedsThatNobodyOpensEnd(t *testing.T) {
+	store := &memory{}
+	first, _ := startOn(t, store)
+	for _, name := range []string{"up/kept", "up/gone", "other"} {
+		if _, err := first.Feed(name, &basin{}, "#"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := startOn(t, store.crash())
+	if _, err := second.Feed("up/kept", &basin{}, "#"); err != nil {
+		t.Fatal(err)
+	}
+	if ended := second.EndFeeds("up/"); !slices.Equal(ended, []string{"up/gone"}) {
+		t.Errorf("ended %q", ended)
+	}
+}

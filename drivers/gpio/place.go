@@ -1,0 +1,4 @@
+package gpio
+
+// Place is the chip.
+func (s *Settings) Place() string { return s.Chip }
