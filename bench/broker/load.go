@@ -119,7 +119,7 @@ func (l *load) delivered() (n int64) {
 
 // Bounds of finish: all has arrived, or nothing has for a while.
 const (
-	quiet    = time.Second
+	quiet    = 5 * time.Second
 	patience = 20 * time.Second
 )
 

@@ -36,11 +36,10 @@ func serve(t *testing.T) (addr string) {
 }
 
 func TestEveryDeliveryIsCounted(t *testing.T) {
-	addr := serve(t)
 	for _, rate := range []int{0, 5000} {
 		for _, c := range cells(rate, true) {
 			t.Run(c.String(), func(t *testing.T) {
-				l, err := connect(addr, c)
+				l, err := connect(serve(t), c)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -74,6 +74,7 @@ func watch(ctx context.Context, broker *process, delivered func() int64, span ti
 // median takes each figure by itself; of losses and memory the worst.
 func median(rounds []result) (m result) {
 	m.perSecond = middle(rounds, func(r result) float64 { return r.perSecond })
+	m.busy = middle(rounds, func(r result) float64 { return r.busy })
 	m.cpu = middle(rounds, func(r result) float64 { return r.cpu })
 	m.p50 = middle(rounds, func(r result) time.Duration { return r.p50 })
 	m.p99 = middle(rounds, func(r result) time.Duration { return r.p99 })

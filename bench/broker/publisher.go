@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/binary"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -87,11 +88,16 @@ func (p *publisher) send(n int, now time.Duration) error {
 
 // flood sends as fast as it goes until stop is set and all is settled.
 func (p *publisher) flood(stop *atomic.Bool) error {
-	for !stop.Load() || p.flying.Load() > 0 {
-		if free := p.free(); free > 0 && !stop.Load() {
+	for {
+		stopping := stop.Load() // asked once: settle would wait for ever where nothing is sent and all is settled
+		if stopping && p.flying.Load() == 0 {
+			return nil
+		}
+		if free := p.free(); free > 0 && !stopping {
 			if err := p.send(free, 0); err != nil {
 				return err
 			}
+			runtime.Gosched() // who never has to wait would keep the core from those who receive
 		}
 		if p.qos > 0 {
 			if err := p.settle(); err != nil {
@@ -99,7 +105,6 @@ func (p *publisher) flood(stop *atomic.Bool) error {
 			}
 		}
 	}
-	return nil
 }
 
 // free is how many messages may be sent now.

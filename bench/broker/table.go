@@ -12,9 +12,10 @@ func printHead(rate int) {
 	if rate == 0 {
 		fmt.Print(`
 As fast as it goes. CPU is the broker's, in seconds for a million deliveries; memory is the most that was resident, in MB.
+Where a broker is not busy all the time, the clients are what limits it.
 
-| cell | CPU mosquitto | CPU fieldmq | ratio (bar) | deliveries/s mosquitto | deliveries/s fieldmq | ratio | memory mosquitto, fieldmq | lost or twice |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|
+| cell | CPU mosquitto | CPU fieldmq | ratio (bar) | deliveries/s mosquitto | deliveries/s fieldmq | ratio | busy mosquitto, fieldmq | memory mosquitto, fieldmq | lost or twice |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 `)
 		return
 	}
@@ -30,7 +31,8 @@ func printRow(c cell, pair [2]result) {
 	theirs, ours := pair[0], pair[1]
 	fmt.Printf("| %v | %.2f | %.2f | %s |", c, theirs.cpu, ours.cpu, ratio(ours.cpu/theirs.cpu, c.bar()))
 	if c.rate == 0 {
-		fmt.Printf(" %s | %s | %.1f |", count(theirs.perSecond), count(ours.perSecond), ours.perSecond/theirs.perSecond)
+		fmt.Printf(" %s | %s | %.1f | %.0f, %.0f %% |", count(theirs.perSecond), count(ours.perSecond), ours.perSecond/theirs.perSecond,
+			100*theirs.busy, 100*ours.busy)
 	} else {
 		micro := func(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
 		fmt.Printf(" %s | %s | %s | %s | %.2f |", micro(theirs.p50), micro(ours.p50), micro(theirs.p99), micro(ours.p99),

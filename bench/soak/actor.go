@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime/pprof"
 	"time"
 
 	"fieldmq/broker/mqtt"
@@ -21,7 +23,8 @@ type actor struct {
 
 	link  *link // nil: not connected
 	links int
-	will  *message // of the connection; nil: none
+	will  *message   // of the connection; nil: none
+	bare  []*message // of QoS 0, given to the connection since the last ping
 
 	// The world's lock guards these.
 	number   uint32 // of the last message
@@ -148,6 +151,8 @@ func (a *actor) give(m *message, size int) {
 	if m.qos > 0 {
 		id = a.nextID()
 		a.flights = append(a.flights, &flight{message: m, packetID: id})
+	} else {
+		a.bare = append(a.bare, m)
 	}
 	a.world.mu.Unlock()
 	a.link.send(func(buf []byte) []byte { return appendPublish(buf, a.link.version, m, id, false) })
@@ -199,10 +204,16 @@ func (a *actor) await(is func() bool) error {
 		default:
 		}
 	}
+	a.world.silent.Do(tellStacks)
 	return errSilent
 }
 
-// ping asks for a sign of life, behind all that the broker has been told.
+// tellStacks tells what all goroutines do, for the broker may be among them, or
+// the model may have kept its clients from their turn.
+func tellStacks() { _ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) }
+
+// ping asks for a sign of life, behind all that the broker has been told, which
+// it then has taken.
 func (a *actor) ping() error {
 	a.world.mu.Lock()
 	a.pings++
@@ -212,5 +223,12 @@ func (a *actor) ping() error {
 	if err := a.await(func() bool { return a.pongs >= want }); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	now := a.world.tick()
+	for _, m := range a.bare {
+		m.end = now
+	}
+	a.bare = nil
 	return nil
 }

@@ -22,7 +22,7 @@ func (a *actor) connect(clean bool) error {
 	if !present {
 		a.leaveSession(at, "ends, for a new one begins")
 	}
-	a.will = a.bequeath(&hello)
+	a.will, a.bare = a.bequeath(&hello), nil
 	a.world.mu.Unlock()
 
 	a.links++
@@ -181,7 +181,7 @@ func (a *actor) disconnect() error {
 func (a *actor) ended() {
 	a.world.mu.Lock()
 	defer a.world.mu.Unlock()
-	a.link, a.will = nil, nil
+	a.link, a.will, a.bare = nil, nil, nil
 	if !a.session.lasting {
 		a.leaveSession(a.world.tick(), "ends with its connection")
 	}

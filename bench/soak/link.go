@@ -120,6 +120,7 @@ func (l *link) awaitEnd() error {
 	case <-l.done:
 		return nil
 	case <-time.After(patience):
+		tellStacks()
 		return fmt.Errorf("connection %d is still open", l.number)
 	}
 }

@@ -29,6 +29,7 @@ type message struct {
 
 	begin tick // before it was given to the network
 	end   tick // after the broker has taken it; never: nobody knows
+	late  tick // it is taken by then or never will be; 0: it still may
 }
 
 func messageID(publisher int, number uint32) uint64 { return uint64(publisher)<<32 | uint64(number) }
@@ -63,6 +64,8 @@ func readID(payload string) (uint64, error) {
 
 // world is what has been published, and the lock of the whole model.
 type world struct {
+	silent sync.Once // the broker did not answer
+
 	mu     sync.Mutex
 	now    tick
 	byID   map[uint64]*message
@@ -86,6 +89,10 @@ func (w *world) add(m *message) {
 	w.topics[m.topic] = append(w.topics[m.topic], m)
 }
 
+// gone says whether the message had its turn before an instant, if it ever had:
+// one that was begun then is the newer one.
+func (m *message) gone(at tick) bool { return m.end < at || m.late > 0 && m.late < at }
+
 // holders are the messages that the broker may have held as the retained one
 // of a topic at some time since an instant, in the order of their beginning.
 // Certain says that it has held one ever since. The lock is held.
@@ -98,7 +105,7 @@ func (w *world) holders(topic string, since tick) (may []*message, certain bool)
 	}
 	certain = last > 0
 	for _, m := range w.topics[topic] {
-		if !m.retain || m.begin == never || m.end < last {
+		if !m.retain || m.begin == never || m.gone(last) {
 			continue
 		}
 		may = append(may, m)
@@ -122,8 +129,8 @@ func (w *world) forget() {
 		for _, m := range kept {
 			w.byID[m.id] = m
 			m.judged = m.begin < now
-			if m.judged {
-				m.end = min(m.end, now)
+			if m.judged && m.late == 0 {
+				m.late = now // which does not say that it was taken: a cut may have lost it
 			}
 		}
 		w.topics[topic] = kept
