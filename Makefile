@@ -5,7 +5,7 @@ TARGETS  = linux/arm/6 linux/arm64/ linux/amd64/
 STATIC   = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := all
-.PHONY: all help build test race fuzz e2e lint golangci generate sim demo cross bench tools clean
+.PHONY: all help build test race fuzz e2e lint golangci generate page pictures nodered sim demo cross bench tools release packages clean machine
 
 all: lint race cross ## check everything that a change must pass
 
@@ -18,9 +18,8 @@ build: ## build bin/fieldmq for this machine
 demo: ## run the gateway on simulated devices
 	$(GO) run ./cmd/fieldmq demo
 
-# One package at a time: the kernel gives the name of a pseudo terminal that was
-# closed to the next one, and a test that opens a port again once it is unplugged
-# would reach into the terminal of a neighbour.
+# One package at a time: simulated lines keep the time of real ones, which a small
+# machine cannot do for several at once.
 test: tools ## run all tests
 	$(GO) build ./...
 	$(GO) test -p 1 ./...
@@ -31,6 +30,9 @@ race: tools ## run all tests under the race detector
 
 e2e: tools ## run the tests of the binary with clients and servers that others wrote
 	$(GO) test -count=1 -v ./cmd/fieldmq
+
+machine: ## test GPIO and serial ports on a real kernel, in a virtual machine (fetches Debian's kernel once)
+	./.ci/machine
 
 fuzz: ## fuzz every target for FUZZTIME (20s) each
 	./.ci/fuzz $(or $(FUZZTIME),20s)
@@ -46,6 +48,18 @@ golangci: ## all linters of .golangci.yml (builds golangci-lint first, which tak
 generate: ## write configs/schema.json and configs/REFERENCE.md from the structs
 	$(GO) run ./cmd/gendocs
 
+page: ## build the web page, web/dist, from its sources
+	@./.ci/tools node:nodejs npm:npm
+	./web/build
+
+pictures: tools ## take the pictures of the page that docs/ shows
+	mkdir -p bin/pictures
+	PAGE_SHOTS=$(CURDIR)/bin/pictures $(GO) test -count=1 -run TestPageShows ./cmd/fieldmq
+	cp bin/pictures/{devices,device,buses,config,upstreams-drain}.png docs/pictures
+
+nodered: ## run the example for Node-RED in it (npm fetches it, which takes a minute or two)
+	./.ci/nodered
+
 sim: ## run the simulated devices alone
 	$(GO) run ./firmware-sim
 
@@ -60,6 +74,12 @@ bench: tools ## measure from a register's change to its topic
 
 tools: ## install the Debian packages that the tests drive, where they are missing
 	@./.ci/tools
+
+release: ## build packages, archives, an image, checksums into dist
+	./packaging/build
+
+packages: ## install, upgrade and remove the packages in Debian systems (root; takes minutes)
+	./packaging/test
 
 clean: ## remove what was built
 	rm -rf bin dist
