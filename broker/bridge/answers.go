@@ -19,30 +19,27 @@ func (q *queue) land(f *flight) {
 	q.resend = slices.DeleteFunc(q.resend, func(r *flight) bool { return r == f })
 }
 
-// received is told of PUBREC. It says whether PUBREL is to be sent.
-func (q *queue) received(id uint16, r packet.Reason, now time.Time) (refused string, release bool) {
-	if r.Failed() {
-		return q.acknowledge(id, r, now), false
-	}
+// received is told of PUBREC that does not fail. It says whether PUBREL is to be sent.
+func (q *queue) received(id uint16) (release bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	f := q.ids[id]
 	if f == nil || f.qos != mqtt.ExactlyOnce {
-		return "", f == nil // the server may finish with what we do not know
+		return f == nil // the server may finish with what we do not know
 	}
 	f.released = true
-	return "", true
+	return true
 }
 
 // acknowledge is told of PUBACK, PUBCOMP and a PUBREC that fails. refused is
-// the topic of a message that the server will not have.
-func (q *queue) acknowledge(id uint16, r packet.Reason, now time.Time) (refused string) {
+// the topic of a message that the server will not have, later that it may yet.
+func (q *queue) acknowledge(id uint16, r packet.Reason, now time.Time) (refused string, later bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	defer q.ring()
 	f := q.ids[id]
 	if f == nil {
-		return ""
+		return "", false
 	}
 	q.land(f)
 	q.progress = true
@@ -52,28 +49,31 @@ func (q *queue) acknowledge(id uint16, r packet.Reason, now time.Time) (refused 
 		for _, e := range f.entries() {
 			q.deliver(e)
 		}
-		return ""
+		return "", false
 	case q.putOff(e, r):
-		q.tryAgain(f)
-		q.patience = now.Add(min(time.Second<<min(e.tries-1, 6), time.Minute))
-		return ""
+		q.postpone(f, now)
+		return e.message.Topic, true
 	case len(f.more) > 0: // which of them it will not have shows when each goes by itself
 		q.tryAgain(f)
-		return ""
+		return "", false
 	}
 	refused = e.message.Topic
 	q.drop(e, r.String())
-	return refused
+	return refused, false
 }
 
 // tryAgain puts what a flight carried among what the server has put off, in order.
 func (q *queue) tryAgain(f *flight) {
 	for _, e := range f.entries() {
 		e.tries++
-		e.lane = express
-		i, _ := slices.BinarySearchFunc(q.again, e, func(a, b *entry) int { return cmp.Compare(a.number, b.number) })
-		q.again = slices.Insert(q.again, i, e)
+		q.putAgain(e)
 	}
+}
+
+func (q *queue) putAgain(e *entry) {
+	e.lane = postponed
+	i, _ := slices.BinarySearchFunc(q.again, e, func(a, b *entry) int { return cmp.Compare(a.number, b.number) })
+	q.again = slices.Insert(q.again, i, e)
 }
 
 // mostTries is how often a message is tried for which the server gives no

@@ -87,7 +87,7 @@ type Bridge struct {
 	trouble   string // why there is no connection
 	received  int64
 	refused   map[string]uint64 // of what came, by reason
-	told      map[string]bool   // refusals that were logged
+	told      map[warning]bool  // of this connection
 }
 
 // Stats are the figures of a bridge. Produced = Delivered + Queued + all that
@@ -118,7 +118,7 @@ func New(config Config, identity Identity, broker Broker, keeper Keeper, log *sl
 		pause:    pause{least: config.Limits.ConnectEvery.D()},
 		pacer:    newPacer(&config.Limits),
 		refused:  map[string]uint64{},
-		told:     map[string]bool{},
+		told:     map[warning]bool{},
 	}
 	b.out = config.outRules()
 	for _, i := range config.In {
@@ -280,15 +280,25 @@ func (b *Bridge) isConnected() bool {
 // mostTold bounds the refusals that are logged on one connection.
 const mostTold = 100
 
-// warnRefused logs that the server will not have a message, once for each topic
-// and connection.
-func (b *Bridge) warnRefused(topic string, r packet.Reason) {
+// warning is a refusal that was logged.
+type warning struct {
+	topic string
+	later bool
+}
+
+// warnRefused logs that the server will not have a message, or not now, once for each
+// topic and connection.
+func (b *Bridge) warnRefused(topic string, r packet.Reason, later bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.told[topic] || len(b.told) >= mostTold {
+	if b.told[warning{topic, later}] || len(b.told) >= mostTold {
 		return
 	}
-	b.told[topic] = true
+	b.told[warning{topic, later}] = true
+	if later {
+		b.log.Warn("message put off by upstream, trying again", "topic", topic, "reason", r.String())
+		return
+	}
 	b.log.Error("message refused by upstream", "topic", topic, "reason", r.String())
 }
 

@@ -49,9 +49,10 @@ func (e *entry) expired(now time.Time) bool { return !e.expires.IsZero() && !now
 type lane byte
 
 const (
-	history lane = iota // in the backlog, behind the cursor or before it
-	express             // in the queue for what is current
-	flying              // sent, and not acknowledged; or put off
+	history   lane = iota // in the backlog, behind the cursor or before it
+	express               // in the queue for what is current
+	flying                // sent, and not acknowledged
+	postponed             // put off by the server
 )
 
 // state is the newest message of a retained topic.

@@ -100,7 +100,7 @@ func byPlace(a, b *gap) int {
 // gapStands says whether a gap is to be told of before a message goes.
 func (q *queue) gapStands(number uint64, now time.Time) bool {
 	g := &q.gaps
-	return len(g.waiting) > 0 && g.waiting[0].After < number && !now.Before(g.paced)
+	return len(g.waiting) > 0 && g.waiting[0].After < number && !now.Before(g.paced) && !q.delayed(g.topic)
 }
 
 // gapBefore is the entry for a gap that comes before a message, nil if there is

@@ -89,6 +89,11 @@ func (q *queue) follower(now time.Time) (e *entry, taken func()) {
 			continue
 		}
 		e := q.entryOf(i, nil)
+		if q.delayed(e.message.Topic) {
+			taken()
+			q.back++
+			continue
+		}
 		reason := e.unwanted
 		if reason == "" {
 			reason = q.unsendable(e, now)

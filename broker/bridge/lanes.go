@@ -63,11 +63,7 @@ func (q *queue) shelve(e *entry) {
 // arrange divides what waits into what is current and what is history, for a new
 // connection. The states go first that the server has not.
 func (q *queue) arrange() {
-	for _, e := range q.again {
-		q.unload(e)
-	}
-	q.again = nil
-	passed := q.thinned(func(e *entry) bool { return e.number == 0 && (!e.settled || q.newest(e)) })
+	passed := append(q.releaseAll(), q.thinned(func(e *entry) bool { return e.number == 0 && (!e.settled || q.newest(e)) })...)
 	var current []*entry
 	for topic, s := range q.states {
 		if s.waits && s.number != 0 && q.busy[s.number] == nil {

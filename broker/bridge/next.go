@@ -39,7 +39,7 @@ func (q *queue) next(now time.Time) turn {
 	for {
 		e, replay, wait := q.pick(now)
 		if e == nil {
-			return turn{wait: wait}
+			return turn{wait: q.sooner(wait, now)}
 		}
 		if reason := q.unsendable(e, now); reason != "" {
 			q.drop(e, reason)
@@ -84,7 +84,7 @@ const unreadable = 20 * time.Millisecond
 // pick takes the entry whose turn it is out of its lane; replay says that it is
 // history.
 func (q *queue) pick(now time.Time) (e *entry, replay bool, wait time.Duration) {
-	if e := q.pop(&q.again); e != nil {
+	if e := q.retry(now); e != nil {
 		// Newer ones of its topic may have overtaken it.
 		return e, e.past || e.message.Retain && (!q.newest(e) || e.expired(now)), 0
 	}
@@ -95,6 +95,10 @@ func (q *queue) pick(now time.Time) (e *entry, replay bool, wait time.Duration) 
 		}
 		if e.number != 0 && !e.light {
 			q.held -= int64(len(e.message.Payload))
+		}
+		if q.delayed(e.message.Topic) {
+			q.stepBack(e)
+			continue
 		}
 		if e.light && !q.load(e) {
 			q.express = append([]*entry{e}, q.express...)
@@ -121,10 +125,10 @@ func (q *queue) pickHistory(now time.Time) (e *entry, replay bool, wait time.Dur
 		return e, false, 0
 	}
 	if e = q.oldestHistory(); e == nil {
-		if len(q.gaps.waiting) > 0 {
+		if len(q.gaps.waiting) > 0 && !q.delayed(q.gaps.topic) {
 			return nil, false, max(q.gaps.paced.Sub(now), unreadable)
 		}
-		if q.waiting > len(q.busy)+q.back {
+		if q.waiting > len(q.busy)+q.back && !q.passesByNoMore() {
 			wait = unreadable
 		}
 		return nil, false, wait
@@ -189,7 +193,7 @@ const (
 // oldestHistory is the first of the history that is not sent, nil if there is none
 // that can be read.
 func (q *queue) oldestHistory() *entry {
-	for {
+	for !q.passesByNoMore() {
 		if len(q.page) == 0 {
 			q.turnPage()
 		}
@@ -206,12 +210,13 @@ func (q *queue) oldestHistory() *entry {
 		switch {
 		case e.unwanted != "":
 			q.drop(e, e.unwanted)
-		case q.holds != nil && q.holds(e.message.Topic):
+		case q.delayed(e.message.Topic), q.holds != nil && q.holds(e.message.Topic):
 			q.back++
 		default:
 			return e
 		}
 	}
+	return nil
 }
 
 // peekHistory is the number of what oldestHistory finds, or above all if that is

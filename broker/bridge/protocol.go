@@ -20,7 +20,7 @@ import (
 // in the queue, which sends by itself: here only answers come in.
 type protocol struct {
 	queue   *queue
-	refused func(topic string, r packet.Reason)
+	refused func(topic string, r packet.Reason, later bool)
 	limits  *Limits
 	recall  func() // what the server must be told again
 
@@ -165,17 +165,17 @@ func (p *protocol) begin(id uint16) bool {
 
 func (p *protocol) settle(id uint16, code byte) {
 	r := packet.Reason(code)
-	if topic := p.queue.acknowledge(id, r, time.Now()); topic != "" {
-		p.refused(topic, r)
+	if topic, later := p.queue.acknowledge(id, r, time.Now()); topic != "" {
+		p.refused(topic, r, later)
 	}
 }
 
 func (p *protocol) received(c *packets.Pubrec) error {
-	topic, release := p.queue.received(c.PacketID, packet.Reason(c.ReasonCode), time.Now())
-	if topic != "" {
-		p.refused(topic, packet.Reason(c.ReasonCode))
+	if packet.Reason(c.ReasonCode).Failed() {
+		p.settle(c.PacketID, c.ReasonCode)
+		return nil
 	}
-	if !release {
+	if !p.queue.received(c.PacketID) {
 		return nil
 	}
 	return p.write(&packets.Pubrel{PacketID: c.PacketID})

@@ -41,13 +41,14 @@ type queue struct {
 	streams   streams // history not sent yet, of topics not retained
 	offered   *entry  // by judge, to be taken
 	express   []*entry
-	crowd     int      // how many in express are too many
-	held      int64    // bytes of the messages in express
-	again     []*entry // that the server put off, in order
+	crowd     int               // how many in express are too many
+	held      int64             // bytes of the messages in express
+	again     []*entry          // that the server put off, in order
+	delays    map[string]*delay // topics that wait for an entry that it put off
 	resend    []*flight
 	flights   []*flight         // in the order sent
 	aloft     int64             // bytes of these
-	busy      map[uint64]*entry // all with a number in express, again and flights
+	busy      map[uint64]*entry // all with a number in express, again, delays and flights
 	ids       map[uint16]*flight
 	lastID    uint16
 	page      []item    // of history, read ahead
@@ -126,6 +127,7 @@ func newQueue(limits BacklogConfig, drain int) *queue {
 		backlog:   &memory{},
 		shift:     rand.Uint64N(mostIDs),
 		states:    map[string]state{},
+		delays:    map[string]*delay{},
 		busy:      map[uint64]*entry{},
 		ids:       map[uint16]*flight{},
 		accounts:  map[string]*account{},
@@ -206,7 +208,7 @@ func (q *queue) take(here item) {
 	if e.message.Retain {
 		q.remember(e)
 	}
-	if !q.connected || !e.message.Retain && q.streams.count(e.message.Topic) > 0 {
+	if !q.connected || q.delayed(e.message.Topic) || !e.message.Retain && q.streams.count(e.message.Topic) > 0 {
 		q.join(e)
 	} else {
 		q.expedite(e)
@@ -352,12 +354,14 @@ func (q *queue) settle(e *entry, reason string) {
 	if q.suspect == e {
 		q.suspect = nil
 	}
+	q.release(e)
 	if !e.settled {
 		q.part(e)
 	}
 	if e.lane == express && e.number != 0 && !e.light {
 		q.held -= int64(len(e.message.Payload))
 	}
+	was := e.lane
 	e.lane = history
 	if e.gap != nil {
 		q.gaps.tell(e.gap)
@@ -374,7 +378,11 @@ func (q *queue) settle(e *entry, reason string) {
 	delete(q.busy, e.number)
 	q.waiting--
 	q.bytes -= e.bytes
+	page := len(q.page)
 	q.page = slices.DeleteFunc(q.page, func(i item) bool { return i.number == e.number })
+	if was == history && q.back > 0 && len(q.page) == page && e.number <= q.cursor {
+		q.back-- // it was left behind
+	}
 	q.accountOf(e.account).note(reason, 1)
 	q.sum.note(reason, 1)
 	q.miss(e.number, reason, e.came)

@@ -135,7 +135,7 @@ func TestSessionThatIsThereGetsTheSamePacketsAgain(t *testing.T) {
 	}
 	first, _ := q.nextFlight(now)
 	second, _ := q.nextFlight(now)
-	if _, release := q.received(first.id, packet.Success, now); !release {
+	if !q.received(first.id) {
 		t.Fatal("PUBREC is not answered")
 	}
 	q.end(0)
@@ -170,7 +170,7 @@ func TestSessionThatIsGoneGetsWhatItHasNot(t *testing.T) {
 	}
 	first, _ := q.nextFlight(now)
 	q.nextFlight(now)
-	q.received(first.id, packet.Success, now) // it has the first one
+	q.received(first.id) // it has the first one
 	q.end(0)
 	q.begin(anything, false)
 	equal(t, takeAll(q, now), "event 1 replay", "event 2 replay")

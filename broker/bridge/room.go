@@ -109,7 +109,7 @@ func (q *queue) forgetOld(now time.Time) {
 	}
 	for q.waiting > 0 {
 		v := q.oldest(true)
-		if v == nil || v.came.After(oldest) || v.lane != history {
+		if v == nil || v.came.After(oldest) || v.lane == express {
 			return
 		}
 		q.drop(v, droppedOld)
