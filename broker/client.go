@@ -62,7 +62,7 @@ func (c *Client) Publish(ctx context.Context, messages ...mqtt.Message) error {
 	if gone {
 		return ErrGone
 	}
-	return c.server.publish(ctx, c.session, messages)
+	return c.server.publish(ctx, c.session, Received{}, messages)
 }
 
 // Disconnect ends the session in good order: the will is forgotten.
@@ -94,10 +94,12 @@ func (c *Client) leave(packet.Reason) { c.ended() }
 // that is none, and then publishes nothing, or if the store does. A message's
 // payload is the server's from then on.
 func (s *Server) Publish(ctx context.Context, messages ...mqtt.Message) error {
-	return s.publish(ctx, nil, messages)
+	return s.publish(ctx, nil, Received{}, messages)
 }
 
-func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Message) error {
+// publish publishes messages, and waits for the store if that has any of them. The
+// origin, if there is one, goes to the store with the message.
+func (s *Server) publish(ctx context.Context, from *session, origin Received, messages []mqtt.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -109,11 +111,15 @@ func (s *Server) publish(ctx context.Context, from *session, messages []mqtt.Mes
 	owes, refused := false, error(nil)
 	s.withCourier(func(k *courier) {
 		now := time.Now()
+		k.origin = origin
 		for i := range messages {
 			k.carry(messages[i], from, nil, now)
-			owes = owes || messages[i].QoS > mqtt.AtMostOnce
+			owes = owes || messages[i].QoS > mqtt.AtMostOnce && (k.number != 0 || messages[i].Retain)
 		}
-		refused = k.refused
+		if refused = k.refused; refused == nil && k.origin != (Received{}) {
+			s.note(k.origin)
+		}
+		k.origin = Received{}
 	})
 	if refused != nil || !owes {
 		return refused

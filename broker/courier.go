@@ -39,7 +39,7 @@ type target struct {
 // is retained, nil for this process.
 func (k *courier) carry(m mqtt.Message, from *session, source *Peer, now time.Time) (taken bool) {
 	k.pub.begin(m, now)
-	k.from = from
+	k.from, k.number = from, 0
 	if m.Retain {
 		if err := k.server.retain(&k.pub, source); err != nil && m.QoS > mqtt.AtMostOnce {
 			k.refused = err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -149,6 +150,36 @@ func (f *Feed) Tallies() []Tally {
 // from a Sink.
 func (f *Feed) Count(number uint64, account, reason string, count uint64) {
 	f.server.note(Counted{ClientID: f.session.id, Number: number, Account: account, Reason: reason, Count: count})
+}
+
+// Receive publishes a message of QoS 2 that came to the owner with an identifier. The
+// store hears of both at once, so that a crash brings none twice; if it fails, and the
+// message waits for nobody, that is no fault.
+func (f *Feed) Receive(ctx context.Context, id uint16, m mqtt.Message) error {
+	f.session.mu.Lock()
+	f.session.receive(id)
+	f.session.mu.Unlock()
+	err := f.server.publish(ctx, nil, Received{ClientID: f.session.id, PacketID: id}, []mqtt.Message{m})
+	if err != nil {
+		f.session.released(nil, id)
+		return err
+	}
+	_ = f.Flush(ctx) // where it matters publish has done so
+	return nil
+}
+
+// Release forgets an identifier that Receive was told.
+func (f *Feed) Release(ctx context.Context, id uint16) {
+	if f.session.released(nil, id) {
+		_ = f.Flush(ctx) // it may come twice, if it is not in the file
+	}
+}
+
+// Received are the identifiers that Receive was told, in this life or an earlier one.
+func (f *Feed) Received() []uint16 {
+	f.session.mu.Lock()
+	defer f.session.mu.Unlock()
+	return slices.Sorted(maps.Keys(f.session.received))
 }
 
 // Flush returns when no kill -9 can take back what was counted.

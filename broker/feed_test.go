@@ -114,3 +114,39 @@ func TestFeedsThatNobodyOpensEnd(t *testing.T) {
 		t.Errorf("ended %q", ended)
 	}
 }
+
+// A disk that fails is no reason for which a command is not carried out, or is again
+// on each connection: it waits for nobody.
+func TestWhatNobodyWaitsForIsPublishedWhileTheDiskFails(t *testing.T) {
+	store := &memory{}
+	s, addr := startOn(t, store)
+	f, err := s.Feed("feed", &basin{}, "kept/#")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ear := dial(t, addr, packet.V5, "ear")
+	ear.subscribe("set", 0)
+	store.mu.Lock()
+	store.broken = errors.New("the disk fails")
+	store.mu.Unlock()
+	if err := s.Publish(t.Context(), text("set", "1", 1)); err != nil {
+		t.Errorf("for who listens now: %v", err)
+	}
+	if err := f.Receive(t.Context(), 1, text("set", "2", 2)); err != nil {
+		t.Errorf("by an identifier: %v", err)
+	}
+	for _, want := range []string{"1", "2"} {
+		if got := ear.receive(); string(got.Payload) != want {
+			t.Errorf("got %q, want %q", got.Payload, want)
+		}
+	}
+	if err := s.Publish(t.Context(), text("kept/a", "3", 1)); err == nil {
+		t.Error("what is to be kept is acknowledged")
+	}
+	if err := f.Receive(t.Context(), 2, text("kept/a", "4", 2)); err == nil || !slices.Equal(f.Received(), []uint16{1}) {
+		t.Errorf("received %v, %v", f.Received(), err)
+	}
+	if err := s.Publish(t.Context(), retained("set", "5")); err == nil {
+		t.Error("what is retained is acknowledged")
+	}
+}

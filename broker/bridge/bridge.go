@@ -149,7 +149,9 @@ func (b *Bridge) Open() error {
 				filters = append(filters, b.out[i].from)
 			}
 		}
-		_, b.fault = b.broker.Feed(Feed(b.identity.Upstream), sink{b}, filters...)
+		if _, b.fault = b.broker.Feed(Feed(b.identity.Upstream), sink{b}, filters...); b.fault == nil {
+			b.protocol.restore(b.feed)
+		}
 	})
 	return b.fault
 }

@@ -60,7 +60,7 @@ func (b *Bridge) admit(ctx context.Context, p *packets.Publish) (reason string) 
 	if m.ResponseTopic != "" {
 		m.ResponseTopic = b.replies.lend(m.ResponseTopic)
 	}
-	if err := b.broker.Publish(ctx, m); err != nil {
+	if err := b.publish(ctx, m, p); err != nil {
 		b.protocol.withhold()
 		return refusedBroker
 	}
@@ -68,6 +68,14 @@ func (b *Bridge) admit(ctx context.Context, p *packets.Publish) (reason string) 
 		b.format.published(&m)
 	}
 	return ""
+}
+
+// publish publishes here what came in a packet.
+func (b *Bridge) publish(ctx context.Context, m mqtt.Message, p *packets.Publish) error {
+	if m.QoS == mqtt.ExactlyOnce && b.feed != nil {
+		return b.feed.Receive(ctx, p.PacketID, m)
+	}
+	return b.broker.Publish(ctx, m)
 }
 
 // meant is the topic here of a message from there, which is translated if there

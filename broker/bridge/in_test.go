@@ -3,11 +3,13 @@ package bridge
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/eclipse/paho.golang/packets"
 
 	"fieldmq/broker"
 	"fieldmq/broker/mqtt"
+	"fieldmq/broker/packet"
 )
 
 func TestWhatComesIsRefusedForAReason(t *testing.T) {
@@ -133,4 +135,77 @@ func TestTopicsOfBridgesStayHere(t *testing.T) {
 	if got := far.all("all/upstream/#"); len(got) != 0 {
 		t.Errorf("%v crossed the bridge", got)
 	}
+}
+
+// A kill -9 falls between what the server sends and what it hears of it.
+func TestCommandOfQoS2IsCarriedOutOnceOverAKill(t *testing.T) {
+	conf := config("mqtt://x")
+	connack := func(l *life, present bool) {
+		t.Helper()
+		if err := l.protocol.ConAckReceived(&discard{}, nil, &packets.Connack{SessionPresent: present, Properties: &packets.Properties{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// bring says whether a command is carried out.
+	bring := func(l *life, p packets.Publish) bool {
+		t.Helper()
+		messages := make(chan *packets.Publish, 1)
+		if err := l.protocol.PacketReceived(&packets.ControlPacket{Content: &p}, messages); err != nil {
+			t.Fatal(err)
+		}
+		if len(messages) == 0 {
+			return false
+		}
+		before := l.Stats().Received
+		l.receive(t.Context(), <-messages)
+		return l.Stats().Received == before+1
+	}
+	set := packets.Publish{Topic: "site/device/a/b/set", Payload: []byte("1"), QoS: 2, PacketID: 7}
+	again := set
+	again.Duplicate = true
+	released := func(l *life) {
+		t.Helper()
+		if err := l.protocol.PacketReceived(&packets.ControlPacket{Content: &packets.Pubrel{PacketID: 7}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := newLife(t, t.TempDir(), conf)
+	connack(first, false)
+	if !bring(first, set) {
+		t.Fatal("the command is not carried out")
+	}
+	second := first.crash()
+	connack(second, true)
+	if bring(second, again) {
+		t.Error("carried out twice over a kill")
+	}
+	released(second)
+	third := second.crash()
+	connack(third, true)
+	if !bring(third, set) {
+		t.Error("a new command with the same identifier is not carried out")
+	}
+	fourth := third.crash()
+	connack(fourth, true)
+	if !bring(fourth, set) {
+		t.Error("what the server calls new is not carried out, as after a power cut")
+	}
+	fifth := fourth.crash()
+	connack(fifth, false)
+	if !bring(fifth, again) {
+		t.Error("a command of another session of the server is not carried out")
+	}
+}
+
+// An answer is in no backlog: what the server puts off is kept over connections.
+func TestAnswerThatIsPutOffOutlivesTheConnection(t *testing.T) {
+	q, now := testQueue(100, ""), time.Now()
+	q.begin(anything, false)
+	e := q.translate(item{message: message("answer", "yes", false), came: now})
+	q.judgePassing(e)
+	q.take(e.item)
+	refuseNext(t, q, now, "answer yes", packet.QuotaExceeded)
+	q.end(0)
+	q.begin(anything, true)
+	equal(t, takeAll(q, now), "answer yes")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +28,8 @@ type protocol struct {
 
 	mu       sync.Mutex
 	conn     io.Writer                               // nil: there is none
-	begun    map[uint16]struct{}                     // QoS 2 from the server, between PUBREC and PUBREL [MQTT-4.3.3-10]
+	begun    map[uint16]bool                         // QoS 2 from the server, between PUBREC and PUBREL [MQTT-4.3.3-10]; true: since an earlier life
+	ledger   ledger                                  // keeps these over restarts; nil: nobody does
 	asked    map[uint16]chan<- packets.ControlPacket // SUBSCRIBE
 	lastID   uint16
 	withheld bool                // the message at hand is not to be acknowledged
@@ -34,6 +37,24 @@ type protocol struct {
 }
 
 var _ session.SessionManager = (*protocol)(nil)
+
+// ledger knows what of QoS 2 came from the server, over restarts. *broker.Feed is one.
+type ledger interface {
+	// Received are the identifiers.
+	Received() []uint16
+	// Release forgets one.
+	Release(ctx context.Context, id uint16)
+}
+
+// restore takes up what an earlier life has left.
+func (p *protocol) restore(l ledger) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger, p.begun = l, map[uint16]bool{}
+	for _, id := range l.Received() {
+		p.begun[id] = true
+	}
+}
 
 // mostBegun bounds what a server can make us remember: the receive maximum
 // that it was told.
@@ -43,11 +64,17 @@ const mostBegun = receiveMaximum
 func (p *protocol) ConAckReceived(w io.Writer, _ *packets.Connect, ack *packets.Connack) error {
 	p.mu.Lock()
 	p.conn, p.parting = w, nil
-	if !ack.SessionPresent || p.begun == nil {
-		p.begun = map[uint16]struct{}{}
+	if p.begun == nil {
+		p.begun = map[uint16]bool{}
 	}
+	over := slices.Sorted(maps.Keys(p.begun))
 	p.asked = map[uint16]chan<- packets.ControlPacket{}
 	p.mu.Unlock()
+	if !ack.SessionPresent {
+		for _, id := range over {
+			p.forget(id)
+		}
+	}
 	s := allowed(ack.Properties)
 	p.limits.bound(&s)
 	p.queue.begin(s, ack.SessionPresent)
@@ -123,7 +150,7 @@ func (p *protocol) AddToSession(_ context.Context, s session.Packet, answer chan
 func (p *protocol) PacketReceived(in *packets.ControlPacket, messages chan<- *packets.Publish) error {
 	switch c := in.Content.(type) {
 	case *packets.Publish:
-		if c.QoS == byte(mqtt.ExactlyOnce) && !p.begin(c.PacketID) {
+		if c.QoS == byte(mqtt.ExactlyOnce) && !p.begin(c.PacketID, c.Duplicate) {
 			return p.write(&packets.Pubrec{PacketID: c.PacketID})
 		}
 		messages <- c
@@ -134,9 +161,7 @@ func (p *protocol) PacketReceived(in *packets.ControlPacket, messages chan<- *pa
 	case *packets.Pubrec:
 		return p.received(c)
 	case *packets.Pubrel:
-		p.mu.Lock()
-		delete(p.begun, c.PacketID)
-		p.mu.Unlock()
+		p.forget(c.PacketID)
 		return p.write(&packets.Pubcomp{PacketID: c.PacketID})
 	case *packets.Suback:
 		p.mu.Lock()
@@ -150,17 +175,29 @@ func (p *protocol) PacketReceived(in *packets.ControlPacket, messages chan<- *pa
 	return nil
 }
 
-// begin says whether a message of QoS 2 is a new one.
-func (p *protocol) begin(id uint16) bool {
+// begin says whether a message of QoS 2 is a new one. After a power cut an identifier
+// may be remembered that the server has used up: what is new says so. [MQTT-3.3.1-1]
+func (p *protocol) begin(id uint16, again bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, known := p.begun[id]; known {
+	if earlier, known := p.begun[id]; known && (again || !earlier) {
 		return false
 	}
 	if len(p.begun) < mostBegun {
-		p.begun[id] = struct{}{}
+		p.begun[id] = false
 	}
 	return true
+}
+
+// forget forgets a message of QoS 2.
+func (p *protocol) forget(id uint16) {
+	p.mu.Lock()
+	_, known := p.begun[id]
+	delete(p.begun, id)
+	p.mu.Unlock()
+	if known && p.ledger != nil {
+		p.ledger.Release(context.Background(), id) // which waits for a write at most
+	}
 }
 
 func (p *protocol) settle(id uint16, code byte) {
@@ -186,13 +223,13 @@ func (p *protocol) received(c *packets.Pubrec) error {
 func (p *protocol) Ack(m *packets.Publish) error {
 	p.mu.Lock()
 	withheld := p.withheld
-	if withheld {
-		delete(p.begun, m.PacketID)
-	}
 	p.withheld = false
 	p.mu.Unlock()
 	switch {
 	case withheld:
+		if m.QoS == byte(mqtt.ExactlyOnce) {
+			p.forget(m.PacketID)
+		}
 	case m.QoS == byte(mqtt.AtLeastOnce):
 		return p.write(&packets.Puback{PacketID: m.PacketID})
 	case m.QoS == byte(mqtt.ExactlyOnce):
