@@ -85,3 +85,5 @@ clean: ## remove what was built
 	rm -rf bin dist
 
 SHELL := /bin/bash
+# Debian's mosquitto stands where the PATH of people who are not root does not lead.
+export PATH := $(PATH):/usr/sbin

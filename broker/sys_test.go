@@ -230,7 +230,7 @@ func mosquittoFigures(t *testing.T) []string {
 	}
 	server := exec.Command("mosquitto", "-c", file)
 	if err := server.Start(); err != nil {
-		t.Fatalf("%v: install Debian's mosquitto", err)
+		t.Fatalf("%v: install Debian's mosquitto (it is in /usr/sbin)", err)
 	}
 	defer func() {
 		_ = server.Process.Kill()
