@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,48 +169,6 @@ func TestAReadOnlyFolderIsSaid(t *testing.T) {
 	writeFile(t, file, nil)
 	if _, err := Open(file+"/data", tiny(), quiet()); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// A memory card that is worn becomes read-only, and so the next start finds it.
-func TestADiskThatIsReadOnlyIsReadAllTheSame(t *testing.T) {
-	dir := t.TempDir()
-	s := mustOpen(t, dir, tiny())
-	s.must(t, aQueue("up"), queued(1, "1 waits", "up"), retained("r", "1"))
-	s.die()
-	readOnly, broken := true, disk{os.OpenFile, syncData, allocate, freeSpace}
-	broken.open = func(name string, flag int, mode os.FileMode) (*os.File, error) {
-		if readOnly && flag != os.O_RDONLY {
-			return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
-		}
-		return os.OpenFile(name, flag, mode)
-	}
-	s, err := open(dir, tiny(), broken, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := numbersOf(t, s, "up", 10); !slices.Equal(got, []uint64{1}) {
-		t.Errorf("%v waits", got)
-	}
-	if err := s.Append(broker.Counted{ClientID: "up", Number: 1, Count: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Commit(t.Context()); !errors.Is(err, syscall.EROFS) {
-		t.Errorf("a commit says %v", err)
-	}
-	if err := s.Append(queued(2, "2 does not find room", "up")); err == nil {
-		t.Error("a message is taken")
-	}
-	readOnly = false
-	if err := s.tend(true); err != nil {
-		t.Fatal(err)
-	}
-	s.must(t, queued(3, "3 is taken again", "up"))
-	s.die()
-	s = mustOpen(t, dir, tiny())
-	defer s.die()
-	if got := numbersOf(t, s, "up", 10); !slices.Equal(got, []uint64{3}) {
-		t.Errorf("%v waits", got)
 	}
 }
 

@@ -36,6 +36,7 @@ type segment struct {
 
 	// The writer's own.
 	file      *os.File // nil: not open for writing
+	unmade    bool     // there is no file yet
 	allocated int64
 	dirty     bool  // written to since the last sync
 	named     bool  // the folder's entry is on the disk
@@ -59,21 +60,34 @@ func segmentNumber(name string) (n uint64, ok bool) {
 	return n, name == filepath.Base(segmentPath("", n))
 }
 
+// newSegment is a segment that has no file yet: it gets one when it is written to.
+func newSegment(dir string, number uint64) *segment {
+	return &segment{number: number, path: segmentPath(dir, number), salt: rand.Uint32(), end: int64(headerSize), flushed: int64(headerSize), unmade: true}
+}
+
 // create makes the file of a new segment.
 func create(dir string, number uint64, d *disk) (*segment, error) {
-	g := &segment{number: number, path: segmentPath(dir, number), salt: rand.Uint32(), end: int64(headerSize), flushed: int64(headerSize)}
-	var err error
-	if g.file, err = d.open(g.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+	g := newSegment(dir, number)
+	if err := g.make(d); err != nil {
 		return nil, err
+	}
+	return g, nil
+}
+
+// make makes the file of a segment.
+func (g *segment) make(d *disk) (err error) {
+	if g.file, err = d.open(g.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return err
 	}
 	header := binary.LittleEndian.AppendUint32([]byte(magic), version)
 	header = binary.LittleEndian.AppendUint32(header, g.salt)
 	if err := g.write(header, 0, d); err != nil {
 		g.close()
 		os.Remove(g.path)
-		return nil, err
+		return err
 	}
-	return g, nil
+	g.unmade = false
+	return nil
 }
 
 // readHeader is the salt of a segment, and whether it is of an earlier version.
@@ -153,9 +167,13 @@ func (g *segment) resume(d *disk) error {
 	return err
 }
 
-// reopen opens a segment of an earlier life for writing.
+// reopen opens a segment for writing.
 func (g *segment) reopen(d *disk) (err error) {
-	if g.file == nil {
+	switch {
+	case g.file != nil:
+	case g.unmade:
+		err = g.make(d)
+	default:
 		g.file, err = d.open(g.path, os.O_RDWR, 0)
 	}
 	return err

@@ -126,6 +126,9 @@ func (s *Store) begin() error {
 		case err == nil:
 			active = next
 			s.segments = append(s.segments, active)
+		case active == nil && errors.Is(err, syscall.EROFS) && found.next > 1: // what is there can be read
+			active, err = newSegment(s.dir, found.next), nil
+			s.segments = append(s.segments, active)
 		case active == nil:
 			return err
 		default: // a disk that is full may have room in what it has given us
