@@ -130,6 +130,13 @@ type Bounded interface {
 	Bounds() (lowest int64, highest uint64)
 }
 
+// Holder is implemented by an Address that knows, without its device, values that
+// cannot be written there.
+type Holder interface {
+	// Holds fails for such a value, and says why.
+	Holds(Value) error
+}
+
 // Checker is implemented by Settings that can find points which contradict
 // each other, or that no request can fetch. Nothing is opened.
 type Checker interface {

@@ -194,8 +194,42 @@ func (c *compiler) checkKind(d *device, e Entry) {
 	if e.WriteOnly && !r.Write.Allowed {
 		c.bad(d, e.Point, "read", "a point that is not read must be written: add write")
 	}
+	if number && r.Write.Allowed && at.Writable() {
+		c.checkLimits(d, e)
+	}
 	if step := r.Write.Limits.Step; step != nil && integer && !multiple(*step, r.Scale) {
 		c.bad(d, e.Point, "write.step", "%v is no multiple of the scale, %v", *step, r.Scale)
+	}
+}
+
+// checkLimits finds bounds that are beyond what the point can hold, so that a command
+// which keeps to them would be refused all the same.
+func (c *compiler) checkLimits(d *device, e Entry) {
+	holder, ok := e.Point.At.(drivers.Holder)
+	if !ok {
+		return
+	}
+	r := e.Rule
+	r.Write.Limits = Limits{}
+	n := newNumber(e.Point.At.Kind(), &r)
+	of := ""
+	if !n.plain() {
+		of = "without scale and offset, "
+	}
+	for _, bound := range []struct {
+		key   string
+		value *float64
+	}{{"write.min", e.Rule.Write.Limits.Min}, {"write.max", e.Rule.Write.Limits.Max}} {
+		if bound.value == nil {
+			continue
+		}
+		raw, err := n.raw(rational(*bound.value))
+		if err == nil {
+			err = holder.Holds(raw)
+		}
+		if err != nil {
+			c.bad(d, e.Point, bound.key, "%v cannot be written: %s%v", *bound.value, of, err)
+		}
 	}
 }
 

@@ -88,6 +88,9 @@ func (c *compiler) fallbacks(p *point) {
 
 func (c *compiler) fallback(p *point, key, value string) (drivers.Command, bool) {
 	command, err := p.command(value)
+	if holder, ok := p.Point.At.(drivers.Holder); ok && err == nil {
+		err = holder.Holds(command.Value)
+	}
 	if err != nil {
 		c.bad(p.device, p.Point, key, "%v", err)
 	}

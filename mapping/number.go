@@ -95,12 +95,17 @@ func (n *number) decode(s string) (drivers.Value, error) {
 	if err := n.limits.check(wanted); err != nil {
 		return drivers.Value{}, err
 	}
+	return n.raw(wanted)
+}
+
+// raw is what the device holds for a value.
+func (n *number) raw(wanted *big.Rat) (drivers.Value, error) {
 	raw := new(big.Rat).Sub(wanted, n.limits.offset)
 	raw.Quo(raw, n.limits.scale)
 	if !n.whole {
 		f, _ := raw.Float64()
 		if math.IsInf(f, 0) {
-			return drivers.Value{}, fmt.Errorf("%s is too large", quote(s))
+			return drivers.Value{}, fmt.Errorf("%s is too large", decimals(wanted))
 		}
 		return drivers.Float(f), nil
 	}

@@ -88,6 +88,7 @@ var (
 	_ drivers.Output    = (*Address)(nil)
 	_ drivers.WriteOnly = (*Address)(nil)
 	_ drivers.Bounded   = (*Address)(nil)
+	_ drivers.Holder    = (*Address)(nil)
 )
 
 // AllowWrite notes that the point may be written.

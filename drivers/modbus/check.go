@@ -91,7 +91,8 @@ func unreadable(a *Address) string {
 	return ""
 }
 
-// overlaps finds points that share some but not all of their registers.
+// overlaps finds points that share some but not all of their registers with one before
+// them, each once.
 func overlaps(points []*drivers.Point) []drivers.Conflict {
 	sorted := slices.DeleteFunc(slices.Clone(points), func(p *drivers.Point) bool {
 		_, part := at(p).field() // bits of the register of another point are fine
@@ -105,26 +106,44 @@ func overlaps(points []*drivers.Point) []drivers.Conflict {
 			cmp.Compare(at(p).First(), at(q).First()),
 		)
 	})
-	var found []drivers.Conflict
+	before := map[*drivers.Point]*overlap{}
 	for i, p := range sorted {
 		for _, q := range sorted[i+1:] {
 			if q.Device != p.Device || at(q).Table() != at(p).Table() || at(q).block() != at(p).block() || at(q).First() >= at(p).end() {
 				break
 			}
 			if at(q).First() != at(p).First() || at(q).Count() != at(p).Count() {
-				found = append(found, conflict(p, q))
+				if before[q] == nil {
+					before[q] = &overlap{first: p}
+				}
+				before[q].points++
 			}
+		}
+	}
+	var found []drivers.Conflict
+	for _, q := range sorted {
+		if o := before[q]; o != nil {
+			found = append(found, o.conflict(q))
 		}
 	}
 	return found
 }
 
-func conflict(p, q *drivers.Point) drivers.Conflict {
-	a, b := at(p), at(q)
-	return drivers.Conflict{
-		Point: q,
-		Key:   b.key(),
-		Text: fmt.Sprintf("%s at %d shares registers with %s, which is a %s at %d and takes %d",
-			b.ValueType(), b.First(), p.Name, a.ValueType(), a.First(), a.Count()),
+// overlap is what a point shares registers with.
+type overlap struct {
+	first  *drivers.Point
+	points int
+}
+
+func (o *overlap) conflict(q *drivers.Point) drivers.Conflict {
+	a, b := at(o.first), at(q)
+	text := fmt.Sprintf("%s at %d shares registers with %s, which is a %s at %d and takes %d",
+		b.ValueType(), b.First(), o.first.Name, a.ValueType(), a.First(), a.Count())
+	switch others := o.points - 1; {
+	case others == 1:
+		text += ", and with another point"
+	case others > 1:
+		text += fmt.Sprintf(", and with %d other points", others)
 	}
+	return drivers.Conflict{Point: q, Key: b.key(), Text: text}
 }

@@ -227,6 +227,16 @@ func encodeNumber(a *Address, t Type, v drivers.Value) (uint64, error) {
 	return bits & within << r.First, nil
 }
 
+// Holds implements drivers.Holder. What a scale register makes of a value only the
+// device knows.
+func (a *Address) Holds(v drivers.Value) error {
+	if a.ScaleRegister != nil || a.Kind() == drivers.KindBool {
+		return nil
+	}
+	_, err := encode(a, v)
+	return err
+}
+
 // Bounds are the least and the largest integer that the point can hold.
 func (a *Address) Bounds() (lowest int64, highest uint64) {
 	t := a.ValueType()

@@ -251,6 +251,11 @@ func TestPointsThatShareRegistersAreFound(t *testing.T) {
 			"a: {holding: 100}, b: {holding: 100, type: uint32}",
 			"d/b holding: uint32 at 100 shares registers with a, which is a uint16 at 100 and takes 1",
 		},
+		"shares with two, said once": {
+			"a: {holding: 100, type: uint32}, b: {holding: 101, type: uint32}, c: {holding: 100, type: uint64}",
+			"d/c holding: uint64 at 100 shares registers with a, which is a uint32 at 100 and takes 2; " +
+				"d/b holding: uint32 at 101 shares registers with a, which is a uint32 at 100 and takes 2, and with another point",
+		},
 		"is the same in two types": {"a: {holding: 100, type: uint32}, b: {holding: 100, type: float32}", ""},
 		"is a bit of a word":       {"a: {holding: 100, type: uint32}, b: {holding: 101, bit: 3}", ""},
 		"is in another table":      {"a: {holding: 100, type: uint32}, b: {input: 101}", ""},

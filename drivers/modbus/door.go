@@ -66,7 +66,7 @@ func expect(ctx context.Context, address string, name []byte, secure *Security) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, other := range d.guests {
-		if overlap(other.name, name) {
+		if alike(other.name, name) {
 			return nil, fmt.Errorf("another bus waits at %s for a device that says %q first; give each another registration", address, other.name)
 		}
 	}
@@ -74,9 +74,9 @@ func expect(ctx context.Context, address string, name []byte, secure *Security) 
 	return g, nil
 }
 
-// overlap says whether two names cannot be told apart: one is the beginning of
+// alike says whether two names cannot be told apart: one is the beginning of
 // the other.
-func overlap(a, b []byte) bool {
+func alike(a, b []byte) bool {
 	n := min(len(a), len(b))
 	return string(a[:n]) == string(b[:n])
 }
@@ -180,9 +180,9 @@ func (d *door) find(said []byte) (g *guest, undecided bool) {
 	defer d.mu.Unlock()
 	for _, g := range d.guests {
 		switch {
-		case len(said) < len(g.name) && overlap(g.name, said):
+		case len(said) < len(g.name) && alike(g.name, said):
 			undecided = true
-		case overlap(g.name, said):
+		case alike(g.name, said):
 			return g, false
 		}
 	}
