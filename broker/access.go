@@ -88,4 +88,4 @@ func (NoUsers) Recall(*Peer) {}
 func (NoUsers) Publishable(*Peer) []mqtt.Filter { return everything }
 
 // everything takes all topics but the server's own, to which nobody publishes.
-var everything = []mqtt.Filter{"#", "$CONTROL/#"}
+var everything = []mqtt.Filter{"#", "$CONTROL/#", BridgeState}

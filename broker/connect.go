@@ -77,9 +77,15 @@ func (c *conn) admitWill(m *mqtt.Message) error {
 	return nil
 }
 
+// BridgeState takes the topics below $SYS that clients may publish to: a bridge of
+// mosquitto says there that it is up, and by its will that it is not.
+const BridgeState mqtt.Filter = "$SYS/broker/connection/+/state"
+
 // reserved says whether a topic is the server's own to publish to.
 // [MQTT-4.7.2.1]
-func reserved(topic string) bool { return strings.HasPrefix(topic, "$SYS/") }
+func reserved(topic string) bool {
+	return strings.HasPrefix(topic, "$SYS/") && !BridgeState.Match(topic)
+}
 
 // shared says whether a topic looks like a shared subscription. Nobody can
 // subscribe to it.

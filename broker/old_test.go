@@ -82,6 +82,32 @@ func TestBridgesOfMosquittoGetWhatTheyNeed(t *testing.T) {
 	}
 }
 
+// A bridge of mosquitto tells of itself below $SYS, where else only the server speaks.
+func TestBridgesOfMosquittoSayThatTheyAreUp(t *testing.T) {
+	const state = "$SYS/broker/connection/box.up/state"
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			_, addr := start(t, Defaults())
+			watch := dial(t, addr, packet.V5, "watch")
+			watch.subscribe("$SYS/#", 1)
+			will := retained(state, "0")
+			c := dialAs(t, addr, packet.Connect{Version: v, CleanStart: true, ClientID: "bridge", Will: &packet.Will{Message: will}})
+			c.publish(retained(state, "1"))
+			c.cut()
+			for _, want := range []string{"1", "0"} {
+				if got := watch.receive(); got.Topic != state || string(got.Payload) != want {
+					t.Errorf("got %+v, want %s", got, want)
+				}
+			}
+			p := open(t, addr, v)
+			p.send((&packet.Connect{Version: v, CleanStart: true, ClientID: "liar", Will: &packet.Will{Message: text("$SYS/broker/version", "x", 0)}}).Append(nil))
+			if r := p.connack(); r != packet.NotAuthorized {
+				t.Errorf("will on a figure: %v", r)
+			}
+		})
+	}
+}
+
 func TestWrongAcknowledgementsEndTheConnection(t *testing.T) {
 	for name, v := range both {
 		for _, each := range []struct {

@@ -41,7 +41,7 @@ var (
 // New makes a Control. Without users (nil) everybody counts as anonymous who
 // brings no certificate that names a user. Without rules (nil) those who are
 // let in may do all, but for topics that begin with $ where they come from
-// elsewhere than this machine.
+// elsewhere than this machine; of those only broker.BridgeState is theirs.
 func New(users *Users, rules Rules) *Control {
 	c := &Control{verifier: newVerifier(), brake: newBrake()}
 	c.Set(users, rules)
@@ -146,7 +146,7 @@ func (c *Control) Stays(p *broker.Peer) bool {
 func (c *Control) MayPublish(p *broker.Peer, topic string) bool {
 	g := c.grant(p)
 	if g.all {
-		return p.Local || !strings.HasPrefix(topic, "$")
+		return p.Local || !strings.HasPrefix(topic, "$") || broker.BridgeState.Match(topic)
 	}
 	return takes(g.publish, topic) && !takes(g.deny, topic)
 }
@@ -165,9 +165,9 @@ func (c *Control) Publishable(p *broker.Peer) []mqtt.Filter {
 	case !g.all:
 		return g.publish
 	case p.Local:
-		return []mqtt.Filter{"#", "$CONTROL/#"}
+		return []mqtt.Filter{"#", "$CONTROL/#", broker.BridgeState}
 	}
-	return []mqtt.Filter{"#"}
+	return []mqtt.Filter{"#", broker.BridgeState}
 }
 
 // MaySubscribe says whether the client may have all that the filter takes, but for

@@ -116,6 +116,9 @@ func TestWithoutRulesOnlySystemTopicsAreKept(t *testing.T) {
 		if told := control.Publishable(p); !takes(told, "a") || takes(told, "$CONTROL/log") != local {
 			t.Errorf("local %v: told of %v", local, told)
 		}
+		if state := "$SYS/broker/connection/box/state"; !control.MayPublish(p, state) || !takes(control.Publishable(p), state) {
+			t.Errorf("local %v: a bridge may not say that it is up", local)
+		}
 	}
 	none := New(nil, Rules{})
 	if p := (&broker.Peer{Local: true}); none.MayPublish(p, "a") || none.MaySubscribe(p, "a") {

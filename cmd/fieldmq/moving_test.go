@@ -142,3 +142,47 @@ func TestMovingFromMosquittoKeepsRights(t *testing.T) {
 		t.Errorf("mosquitto:\n%s\nfieldmq:\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 }
+
+// TestMosquittoBridgesToTheBroker: as it does by itself, a bridge tells of its state
+// below $SYS, in its will too.
+func TestMosquittoBridgesToTheBroker(t *testing.T) {
+	b := newBroker(t, `
+broker:
+  listen: [{url: "mqtt://127.0.0.1:PORT", anonymous: false}]
+  users: users
+  access:
+    - {user: site, subscribe: ["site/#"], publish: ["site/#", "$SYS/broker/connection/+/state"]}
+    - {user: ann, subscribe: ["#", "$SYS/#"], publish: ["#"]}
+`, func(dir string) {
+		addUser(t, dir, "site", "bridge")
+		addUser(t, dir, "ann", "secret")
+	})
+	for _, version := range []string{"mqttv311", "mqttv50"} {
+		t.Run(version, func(t *testing.T) {
+			ann := []string{"-u", "ann", "-P", "secret", "-q", "1"}
+			watch := b.subscribe(t, append([]string{"-t", "site/#", "-t", "$SYS/broker/connection/+/state"}, ann...)...)
+			port := freePort(t)
+			conf := filepath.Join(t.TempDir(), "mosquitto.conf")
+			text := fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous true\nconnection up\naddress 127.0.0.1:%s\nremote_clientid %[3]s\n"+
+				"bridge_protocol_version %[3]s\nremote_username site\nremote_password bridge\ntopic site/# both 1\n", port, b.port, version)
+			if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mosquitto := start(t, "mosquitto", "-v", "-c", conf)
+			state := "$SYS/broker/connection/" + version + "/state "
+			watch.expect(state + "1")
+			there := &testBroker{process: mosquitto, port: port}
+			far := there.subscribe(t, "-t", "site/down", "-q", "1")
+			if out, code := there.publish(t, "-t", "site/up", "-m", "1", "-q", "1"); code != 0 {
+				t.Fatal(out)
+			}
+			watch.expect("site/up 1")
+			if out, code := b.publish(t, append([]string{"-t", "site/down", "-m", "2"}, ann...)...); code != 0 {
+				t.Fatal(out)
+			}
+			far.expect("site/down 2")
+			mosquitto.kill()
+			watch.expect(state + "0")
+		})
+	}
+}
