@@ -16,7 +16,10 @@ func lock(dir string, d *disk) (*os.File, error) {
 	name := filepath.Join(dir, "lock")
 	f, err := d.open(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, syscall.EROFS) {
-		f, err = d.open(name, os.O_RDONLY, 0)
+		// One that a store was in before can be read.
+		if f, _ = d.open(name, os.O_RDONLY, 0); f != nil {
+			err = nil
+		}
 	}
 	if err != nil {
 		return nil, err

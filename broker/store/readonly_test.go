@@ -78,3 +78,17 @@ func testReadOnly(t *testing.T, damages int, happens func([]byte) []byte, others
 		t.Errorf("%v waits", got)
 	}
 }
+
+// The root of some boxes is read-only from the first start on.
+func TestAReadOnlyFolderThatNeverHeldAStoreIsOne(t *testing.T) {
+	bare := disk{os.OpenFile, syncData, allocate, freeSpace}
+	bare.open = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		if flag != os.O_RDONLY {
+			return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
+		}
+		return os.OpenFile(name, flag, mode)
+	}
+	if _, err := open(t.TempDir(), tiny(), bare, quiet()); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("got %v", err)
+	}
+}
