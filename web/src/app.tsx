@@ -1,10 +1,11 @@
 import { useEffect } from 'preact/hooks';
-import { gateways } from './model';
+import { devices, gateways } from './model';
 import { route, to } from './route';
 import { chosen, signedInAs, signIn, site } from './site';
 import { linkState, refused } from './link';
-import { Login } from './login';
+import { Login, Where } from './login';
 import { now } from './now';
+import { Boundary } from './parts/boundary';
 import { Icon, type IconName } from './parts/icon';
 import { Broker } from './views/broker';
 import { Buses } from './views/buses';
@@ -37,7 +38,7 @@ export function App() {
     <>
       <a class="skip" href="#main" onClick={(e) => (e.preventDefault(), document.getElementById('main')?.focus())}>Skip to the content</a>
       <header class="top">
-        <a class="brand" href={to('devices')}><Icon name="logo" />{site.value!.settings.title || 'fieldmq'}</a>
+        <a class="brand" href={to('devices')}><Icon name="logo" /><span>{site.value!.settings.title || 'fieldmq'}</span></a>
         <Chooser />
         <Connection />
       </header>
@@ -50,7 +51,7 @@ export function App() {
       </nav>
       <main id="main" tabIndex={-1}>
         <Notice />
-        <View />
+        <Boundary key={`${view} ${of}`}><View /></Boundary>
       </main>
     </>
   );
@@ -74,7 +75,7 @@ function Chooser() {
 function Connection() {
   const state = linkState.value;
   const who = signedInAs();
-  const text = state.kind === 'online' ? 'live' : state.kind === 'away' ? 'no connection' : 'connecting';
+  const text = state.kind === 'online' ? 'live' : state.kind === 'connecting' ? 'connecting' : 'no connection';
   return (
     <div class="who">
       <span class={`lamp ${state.kind}`} role="status">{text}</span>
@@ -89,7 +90,16 @@ function Connection() {
 function Notice() {
   const state = linkState.value;
   if (state.kind === 'away') {
-    return <p class="notice bad" role="alert">No connection for {span(now.value - state.since)}: {state.reason}. What you see is old; the page goes on trying.</p>;
+    const blank = devices.value.size === 0;
+    return (
+      <>
+        <p class="notice bad" role="alert">No connection for {span(now.value - state.since)}: {state.reason}. {blank ? 'The page goes on trying.' : 'What you see is old; the page goes on trying.'}</p>
+        {blank && <Where />}
+      </>
+    );
+  }
+  if (state.kind === 'nowhere') {
+    return <><p class="notice bad" role="alert">No connection: {state.reason}.</p><Where open /></>;
   }
   if (refused.value.length > 0) {
     return <p class="notice">Your user may not see everything. The broker refused {refused.value.map((f, i) => <>{i > 0 && ', '}<code>{f}</code></>)}.</p>;

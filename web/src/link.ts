@@ -5,12 +5,13 @@ import type { IClientPublishOptions, IConnackPacket, IPublishPacket } from 'mqtt
 import MqttClient from 'mqtt/lib/client';
 import { question, readRights, rights } from './rights';
 import type { Credentials } from './settings';
-import { openSocket } from './socket';
+import { openSocket, unusable } from './socket';
 
 export type LinkState =
   | { kind: 'connecting' }
   | { kind: 'online' }
   | { kind: 'away'; since: number; reason: string }
+  | { kind: 'nowhere'; reason: string } // the address cannot be one
   | { kind: 'login'; reason: string };
 
 /** What the page shows at the top, and when it asks who you are. */
@@ -40,6 +41,7 @@ const reasons: Record<number, string> = {
 
 const clientID = `page-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
 const patience = 10_000;
+const settled = 3000; // ms without a retained message after which all have come
 
 /** Whether a SUBACK refuses what was asked for, one filter at a time. */
 const denied = (answer: { granted?: unknown } | undefined) => ((answer?.granted ?? []) as unknown[]).some((code) => Number(code) >= 0x80);
@@ -53,15 +55,23 @@ export class Link {
   private readonly taps = new Set<(m: Message) => void>();
   private replyTopics = new Set<string>();
   private asked = 0;
+  private settling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly url: string,
     private readonly take: (m: Message) => void,
+    /** A connection was made; what is retained comes now, and then has come. */
+    private readonly told: { begins: () => void; complete: () => void },
   ) {}
 
   /** Connects, and again after each loss, until the broker says who may not. */
   open(who: Credentials | undefined): void {
     this.close();
+    const why = unusable(this.url);
+    if (why !== '') {
+      linkState.value = { kind: 'nowhere', reason: why };
+      return;
+    }
     linkState.value = { kind: 'connecting' };
     const client = new MqttClient(() => openSocket(this.url), {
       protocolVersion: 5,
@@ -90,6 +100,7 @@ export class Link {
     this.client = undefined;
     client?.end(true);
     this.replyTopics.clear();
+    clearTimeout(this.settling);
   }
 
   private connected(client: MqttClient, answer: IConnackPacket): void {
@@ -98,11 +109,22 @@ export class Link {
     this.replyTopics.clear();
     refused.value = [];
     linkState.value = { kind: 'online' };
+    this.told.begins();
     this.send([...this.filters.keys()]);
+    this.settle();
+  }
+
+  private settle(): void {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      this.settling = undefined;
+      this.told.complete();
+    }, settled);
   }
 
   private lost(client: MqttClient, reason: string): void {
     if (client !== this.client) return;
+    clearTimeout(this.settling);
     for (const w of this.waiting.values()) w.fail(new Error('the connection was lost before the answer came'));
     this.waiting.clear();
     const now = linkState.value;
@@ -132,6 +154,7 @@ export class Link {
       }
     }
     const m = { topic, text: new TextDecoder().decode(payload), kept: packet.retain, bytes: payload.length };
+    if (m.kept && this.settling !== undefined) this.settle();
     for (const tap of this.taps) tap(m);
     this.take(m);
   }

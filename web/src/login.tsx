@@ -29,11 +29,11 @@ export function Login({ reason }: { reason: string }) {
 }
 
 /** Where the page connects to, for those who serve it from elsewhere. */
-export function Where() {
+export function Where({ open = false }: { open?: boolean }) {
   const now = site.value!.settings;
   const [s, set] = useState(now);
   return (
-    <details class="card where-form">
+    <details class="card where-form" open={open}>
       <summary>Broker: {now.broker}</summary>
       <form onSubmit={(e) => { e.preventDefault(); changeSettings(s); }}>
         <label>WebSocket address<input required value={s.broker} onInput={(e) => set({ ...s, broker: e.currentTarget.value })} /></label>

@@ -2,6 +2,7 @@
 // thing that changes by itself, so that a value redraws its tile and no other.
 
 import { signal, type Signal } from '@preact/signals';
+import { Clock } from './clock';
 import { Series } from './history';
 import type { Value } from './words';
 
@@ -12,6 +13,7 @@ export interface Point {
   enum?: string[];
   flags?: string[]; // of these, a value has any number
   writable: boolean;
+  write_only?: boolean; // it is never read
   min?: number;
   max?: number;
   step?: number;
@@ -30,7 +32,7 @@ export interface Info {
 
 export interface Health {
   status: string;
-  since: number;
+  since?: number;
   reason?: string;
   answered: number;
   failed: number;
@@ -64,8 +66,7 @@ export class Device {
   readonly heard = new Map<string, number>();
   /** The last good value of each point, whatever came of it since. */
   readonly last = new Map<string, Value>();
-  /** How far its clock is ahead of ours, in ms, once that is known. */
-  skew: number | undefined;
+  private readonly clock = new Clock();
 
   constructor(
     readonly prefix: string,
@@ -83,6 +84,24 @@ export class Device {
   /** The topic of this device, as the broker that we speak to has it. */
   topic(rest: string): string {
     return `${this.prefix}device/${this.id}/${rest}`;
+  }
+
+  /** How far its clock is ahead of ours, in ms. Its gateway's is the same one. */
+  get skew(): number {
+    return this.clock.ahead ?? gatewayOf(this)?.clock.ahead ?? 0;
+  }
+
+  /** Learns of the clock from a message that came this moment. */
+  stamped(ts: number): void {
+    const now = Date.now();
+    this.clock.hear(ts, now);
+    const gw = gatewayOf(this);
+    if (gw !== this) gw?.clock.hear(ts, now);
+  }
+
+  /** A time that the device tells, in the clock of this browser. */
+  ours(ts: number): number {
+    return ts - this.skew;
   }
 
   /** Whether this is a gateway: the one that serves itself. */

@@ -16,7 +16,16 @@ export interface Route {
 
 export const route = computed<Route>(() => {
   const [view, ...of] = hash.value.replace(/^#\/?/, '').split('/');
-  return { view: view || 'devices', of: of.map(decodeURIComponent).join('/') };
+  return { view: view || 'devices', of: of.map(decoded).join('/') };
 });
+
+/** A part of an address that somebody typed may be none. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
 
 export const to = (view: string, of = ''): string => `#/${view}${of === '' ? '' : `/${of.split('/').map(encodeURIComponent).join('/')}`}`;

@@ -22,7 +22,7 @@ const formKey = 'fieldmq.settings';
 export async function readSettings(): Promise<Settings> {
   const beside = await fetchSettings();
   const query = new URLSearchParams(location.search);
-  const typed = JSON.parse(localStorage.getItem(formKey) ?? '{}') as Partial<Settings>;
+  const typed = (recalled(() => localStorage, formKey) ?? {}) as Partial<Settings>;
   const pick = (key: keyof Settings) => query.get(key) ?? typed[key] ?? beside[key] ?? '';
   return { broker: absolute(pick('broker') || 'mqtt'), prefix: pick('prefix'), title: pick('title') };
 }
@@ -36,18 +36,28 @@ async function fetchSettings(): Promise<Partial<Settings>> {
   }
 }
 
-/** A path such as /mqtt is one of the server that served the page. */
+/** A path such as /mqtt is one of the server that served the page. What is no
+    address stays as it was typed, for the person to see. */
 function absolute(broker: string): string {
-  const url = new URL(broker, location.href);
+  const url = parsed(broker, location.href);
+  if (url === undefined) return broker;
   url.protocol = url.protocol.replace(/^http/, 'ws');
   url.search = '';
   url.hash = '';
   return url.href;
 }
 
+export function parsed(url: string, base?: string): URL | undefined {
+  try {
+    return new URL(url, base);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Keeps what was typed into the form, in this browser. */
 export function keepSettings(s: Settings): void {
-  localStorage.setItem(formKey, JSON.stringify(s));
+  keep(() => localStorage, formKey, s);
 }
 
 /** The prefixes as lists of levels: "" is none, "+/" is one that takes any. */
@@ -59,11 +69,31 @@ export function prefixes(s: Settings): string[][] {
 const credentialsKey = (broker: string) => `fieldmq.login ${broker}`;
 
 export function readCredentials(broker: string): Credentials | undefined {
-  const kept = sessionStorage.getItem(credentialsKey(broker));
-  return kept === null ? undefined : (JSON.parse(kept) as Credentials);
+  return recalled(() => sessionStorage, credentialsKey(broker)) as Credentials | undefined;
 }
 
 export function keepCredentials(broker: string, c: Credentials | undefined): void {
-  if (c === undefined) sessionStorage.removeItem(credentialsKey(broker));
-  else sessionStorage.setItem(credentialsKey(broker), JSON.stringify(c));
+  keep(() => sessionStorage, credentialsKey(broker), c);
+}
+
+// A browser may keep nothing for a page, or be told not to; then it lasts until the
+// page is left.
+const unkept = new Map<string, unknown>();
+
+function recalled(storage: () => Storage, key: string): unknown {
+  try {
+    return JSON.parse(storage().getItem(key) ?? 'null') ?? unkept.get(key);
+  } catch {
+    return unkept.get(key);
+  }
+}
+
+function keep(storage: () => Storage, key: string, value: unknown): void {
+  unkept.set(key, value);
+  try {
+    if (value === undefined) storage().removeItem(key);
+    else storage().setItem(key, JSON.stringify(value));
+  } catch {
+    // as above
+  }
 }

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { Link } from './link';
 import { devices, gateways, type Device } from './model';
 import { forgetReports } from './reports';
+import { Census } from './census';
 import { keepCredentials, keepSettings, prefixes, readCredentials, readSettings, type Credentials, type Settings } from './settings';
 import { filters, Intake } from './topics';
 
@@ -26,7 +27,8 @@ export function gateway(): Device | undefined {
 export async function openSite(): Promise<void> {
   const settings = await readSettings();
   const levels = prefixes(settings);
-  const link = new Link(settings.broker, new Intake(levels).take);
+  const census = new Census();
+  const link = new Link(settings.broker, new Intake(levels, census).take, census);
   link.hold(...filters(levels));
   site.value = { settings, link };
   link.open(readCredentials(settings.broker));
@@ -52,5 +54,6 @@ export function signedInAs(): string | undefined {
 /** Takes other settings: everything begins anew. */
 export function changeSettings(s: Settings): void {
   keepSettings(s);
-  location.search = '';
+  history.replaceState(null, '', location.pathname + location.hash);
+  location.reload();
 }

@@ -3,6 +3,15 @@
 // is a third of its size.
 
 import { Duplex } from 'readable-stream';
+import { parsed } from './settings';
+
+/** Why no browser opens that address; empty: it can try. */
+export function unusable(url: string): string {
+  const { protocol, hostname } = parsed(url) ?? { protocol: '', hostname: '' };
+  if (protocol !== 'ws:' && protocol !== 'wss:') return `“${url}” is no address of a WebSocket listener, such as wss://broker.example.com:8084/mqtt`;
+  const loopback = hostname === 'localhost' || hostname.startsWith('127.') || hostname === '[::1]';
+  return location.protocol === 'https:' && protocol === 'ws:' && !loopback ? 'a page that came by https may speak only to a broker at wss://' : '';
+}
 
 export function openSocket(url: string): Duplex {
   const socket = new WebSocket(url, 'mqtt');

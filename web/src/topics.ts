@@ -2,9 +2,10 @@
 
 import { batch } from '@preact/signals';
 import type { Message } from './link';
-import { deviceAt, devices, forget, type Device, type Health, type Info, type State } from './model';
-import { addEntries, reportsOf, type LogEntry } from './reports';
-import type { Value } from './words';
+import type { Census } from './census';
+import { isDoc, readBroker, readBus, readEntry, readErrors, readHealth, readInfo, readReload, readUpstream, readValues, type Doc } from './documents';
+import { deviceAt, devices, forget, type Device, type State } from './model';
+import { addEntries, reportsOf } from './reports';
 
 /** What the page listens to all the time. The log it holds only while it shows it. */
 const watched = [
@@ -21,7 +22,10 @@ export class Intake {
   private waiting: Message[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly prefixes: string[][]) {}
+  constructor(
+    private readonly prefixes: string[][],
+    private readonly census: Census,
+  ) {}
 
   readonly take = (m: Message): void => {
     this.waiting.push(m);
@@ -44,6 +48,7 @@ export class Intake {
       return;
     }
     const d = deviceAt(prefix, id);
+    this.census.note(d.key, rest);
     if (rest === 'status') d.status.value = m.text === 'online' ? 'online' : 'offline';
     else takeDocument(d, rest, m);
   }
@@ -80,50 +85,46 @@ function takeDocument(d: Device, rest: string, m: Message): void {
   } catch {
     return; // somebody else publishes here
   }
-  if (typeof doc !== 'object' || doc === null) return;
+  if (!isDoc(doc)) return;
   const [kind, name] = rest.split('/');
   switch (kind) {
     case 'info':
-      d.info.value = doc as Info;
+      d.info.value = readInfo(doc) ?? d.info.value;
       devices.value = new Map(devices.value); // titles and gateways may be others now
       break;
     case 'health':
-      d.health.value = doc as Health;
+      d.health.value = readHealth(doc);
       break;
     case 'state':
-      d.take(readState(d, doc as Record<string, unknown>, m.kept));
+      d.take(readState(d, doc, m.kept));
       break;
     case 'event':
       d.addEvent({ at: Date.now(), text: m.text });
       break;
     case 'log':
-      addEntries(reportsOf(d.key), [doc as LogEntry]);
+      addEntries(reportsOf(d.key), [readEntry(doc)]);
       break;
     default:
       takeReport(d, kind, name, doc);
   }
 }
 
-function takeReport(d: Device, kind: string, name: string | undefined, doc: unknown): void {
+function takeReport(d: Device, kind: string, name: string | undefined, doc: Doc): void {
   const r = reportsOf(d.key);
-  if (kind === 'bus' && name !== undefined) r.buses.value = new Map(r.buses.value).set(name, doc as never);
-  else if (kind === 'upstream' && name !== undefined) r.upstreams.value = new Map(r.upstreams.value).set(name, doc as never);
-  else if (kind === 'broker') r.broker.value = doc as never;
-  else if (kind === 'reload' && name === 'result') r.reload.value = doc as never;
+  if (kind === 'bus' && name !== undefined) r.buses.value = new Map(r.buses.value).set(name, readBus(doc));
+  else if (kind === 'upstream' && name !== undefined) r.upstreams.value = new Map(r.upstreams.value).set(name, readUpstream(doc));
+  else if (kind === 'broker') r.broker.value = readBroker(doc);
+  else if (kind === 'reload' && name === 'result') r.reload.value = readReload(doc);
 }
 
-/** Reads a state. A gateway's clock may be wrong, as may ours: the first message
-    that comes live tells how far they are apart; a few seconds are the way it took. */
-export function readState(d: Device, doc: Record<string, unknown>, kept: boolean): State {
+/** Reads a state, with its time in our clock. */
+export function readState(d: Device, doc: Doc, kept: boolean): State {
   const { ts, errors, ...values } = doc;
-  const stamped = typeof ts === 'number' ? ts : Date.now();
-  if (!kept && d.skew === undefined) {
-    const apart = stamped - Date.now();
-    d.skew = Math.abs(apart) > 5000 ? apart : 0;
-  }
+  const stamped = typeof ts === 'number' ? ts : undefined;
+  if (!kept && stamped !== undefined) d.stamped(stamped);
   return {
-    ts: stamped - (d.skew ?? 0),
-    values: values as Record<string, Value>,
-    errors: (errors ?? {}) as Record<string, string>,
+    ts: stamped === undefined ? Date.now() : d.ours(stamped),
+    values: readValues(values),
+    errors: readErrors(errors),
   };
 }

@@ -40,7 +40,7 @@ export function Control({ device: d, point: p }: { device: Device; point: Point 
     <div class="control">
       {p.type === 'bool' ? <Switch {...parts} />
         : p.enum !== undefined ? <Choice {...parts} />
-          : p.flags !== undefined ? <FlagsField name={p.name} flags={p.flags} {...parts} /> : <Field {...parts} />}
+          : p.flags !== undefined ? <FlagsField name={p.name} flags={p.flags} {...parts} value={value ?? (p.write_only ? 'none' : undefined)} /> : <Field {...parts} />}
       <output class={outcome === undefined ? 'small dim' : outcome.ok ? 'small good-text' : 'small bad-text'}>
         {busy ? 'writing…' : outcome?.text ?? why}
       </output>
@@ -56,6 +56,15 @@ interface Parts {
 }
 
 function Switch({ point: p, value, off, send }: Parts) {
+  if (p.write_only) {
+    // What is never read has no state to turn over.
+    return (
+      <span class="field" role="group" aria-label={p.name}>
+        <button disabled={off} onClick={() => send('true')}>On</button>
+        <button disabled={off} onClick={() => send('false')}>Off</button>
+      </span>
+    );
+  }
   return (
     <button class="switch" role="switch" aria-checked={value === true} aria-label={p.name} disabled={off || value === undefined} onClick={() => send(value === true ? 'false' : 'true')}>
       <span />
@@ -77,7 +86,7 @@ function Field({ point: p, value, off, send }: Parts) {
   const numeric = p.type !== 'text';
   const submit = (e: Event) => {
     e.preventDefault();
-    if (text !== undefined) send(text);
+    if (text !== undefined) send(numeric ? pointed(text) : text);
     setText(undefined);
   };
   return (
@@ -94,6 +103,9 @@ function Field({ point: p, value, off, send }: Parts) {
     </form>
   );
 }
+
+/** Many write "62,5", and the keys of their phones have no other sign for it. */
+const pointed = (text: string): string => (/^\s*[+-]?\d+,\d+\s*$/.test(text) ? text.replace(',', '.') : text);
 
 /** "30 to 85 °C" */
 function bounds(p: Point): string {

@@ -49,7 +49,7 @@ export function Raise({ gateway: gw, raised, changed }: { gateway: Device; raise
         {why !== '' && <span class="dim small">{why}</span>}
         {trouble !== '' && <span class="bad-text small">{trouble}</span>}
         {raised.map((r) => (
-          <span key={r.for} class="raised small"><code>{r.for}</code> {r.level} until {at(r.until)} <button type="button" class="quiet" aria-label={`end debugging ${r.for}`} onClick={() => void ask({ for: r.for, level: '' })}>end</button></span>
+          <span key={r.for} class="raised small"><code>{r.for}</code> {r.level} until {at(gw.ours(r.until))} <button type="button" class="quiet" aria-label={`end debugging ${r.for}`} onClick={() => void ask({ for: r.for, level: '' })}>end</button></span>
         ))}
       </form>
     </details>

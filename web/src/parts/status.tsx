@@ -6,7 +6,7 @@ import { at, sentence, span } from '../words';
 export function Status({ device }: { device: Device }) {
   const e = effective(device);
   return (
-    <span class={`status ${word(e, device)}`} title={e.since === undefined ? undefined : `since ${at(e.since)}`}>
+    <span class={`status ${word(e, device)}`} title={e.since === undefined ? undefined : `since ${at(device.ours(e.since))}`}>
       <span class="dot" aria-hidden="true" />{inWords(e, device)}
     </span>
   );
@@ -16,7 +16,7 @@ const word = (e: Effective, d: Device) => (e.online ? 'online' : d.status.value 
 
 /** "online for 3 h", "no answer for 40 s". */
 export function inWords(e: Effective, d: Device): string {
-  const since = e.since === undefined ? '' : ` for ${span(now.value - (e.since - (d.skew ?? 0)))}`;
+  const since = e.since === undefined ? '' : ` for ${span(now.value - d.ours(e.since))}`;
   if (e.online) return `online${since}`;
   if (e.reason === 'starting') return 'starting';
   return e.reason === '' ? `offline${since}` : `${sentence(e.reason)}${since}`;

@@ -35,7 +35,7 @@ export function Wire({ device: d }: { device: Device }) {
         <h2>On the wire</h2>
         <button onClick={read} disabled={busy || why !== ''}>{busy ? 'Reading…' : 'Read registers now'}</button>
         {why !== '' && <span class="dim small">{why}</span>}
-        {raw?.ok && <span class="dim small">read at {at(raw.ts)} in {raw.took_ms.toFixed(1)} ms</span>}
+        {raw?.ok && <span class="dim small">read at {at(gw.ours(raw.ts))} in {raw.took_ms.toFixed(1)} ms</span>}
       </div>
       {raw === undefined && <p class="dim">Shows the words in the registers, and every request and answer as bytes.</p>}
       {raw !== undefined && !raw.ok && <p class="bad-text">{raw.error}</p>}

@@ -20,7 +20,7 @@ function Works({ gateway: gw }: { gateway: Device }) {
         {b !== undefined && <p class="dim">{b.listeners.map((url, i) => <>{i > 0 && ' · '}<code>{url}</code></>)}</p>}
       </div>
       {b === undefined
-        ? <Empty title="The broker has not said anything yet" />
+        ? <Empty inside title="The broker has not said anything yet" />
         : (
           <dl class="figures card">
             <Figure name="Clients">{count(b.connected)} <span class="dim">{b.sessions > b.connected ? `+ ${count(b.sessions - b.connected)} away` : ''}</span></Figure>
@@ -68,7 +68,7 @@ function Clients({ gateway: gw }: { gateway: Device }) {
         <div class="scroll">
           <table class="list">
             <thead><tr><th>Client</th><th>User</th><th>Address</th><th>MQTT</th><th>Heard</th><th>Subscriptions</th><th class="num">Waiting</th></tr></thead>
-            <tbody>{found.clients.map((c) => <Row key={c.id} client={c} />)}</tbody>
+            <tbody>{found.clients.map((c) => <Row key={c.id} client={c} heard={c.heard && gw.ours(c.heard)} />)}</tbody>
           </table>
         </div>
       )}
@@ -76,14 +76,14 @@ function Clients({ gateway: gw }: { gateway: Device }) {
   );
 }
 
-function Row({ client: c }: { client: Client }) {
+function Row({ client: c, heard }: { client: Client; heard: number | undefined }) {
   return (
     <tr>
-      <th scope="row"><span class={`status ${c.connected ? 'online' : ''}`}><span class="dot" aria-hidden="true" /></span> <code>{c.id}</code></th>
+      <th scope="row" class="nowrap"><span class={`status ${c.connected ? 'online' : ''}`}><span class="dot" aria-hidden="true" /></span> <code>{c.id}</code></th>
       <td>{c.user ?? <span class="dim">nobody</span>}</td>
       <td class="nowrap">{c.connected ? c.address : <span class="dim">away</span>}</td>
       <td>{c.version}</td>
-      <td class="dim nowrap">{c.heard === undefined ? '' : ago(now.value - c.heard)}</td>
+      <td class="dim nowrap">{heard === undefined ? '' : ago(now.value - heard)}</td>
       <td class="small subscriptions">{c.subscriptions.map((s) => <code key={s}>{s}</code>)}{c.more_subscriptions !== undefined && <span class="dim">and {c.more_subscriptions} more</span>}</td>
       <td class="num">{count(c.queued + c.in_flight)}</td>
     </tr>

@@ -20,7 +20,7 @@ function File({ gateway: gw }: { gateway: Device }) {
     <>
       <div class="head">
         <h1>Config</h1>
-        {file.found !== undefined && <p class="dim"><code>{file.found.file}</code>, in force since {at(file.found.loaded)}; secrets are masked</p>}
+        {file.found !== undefined && <p class="dim"><code>{file.found.file}</code>, in force since {at(gw.ours(file.found.loaded))}; secrets are masked</p>}
       </div>
       {file.found?.reload && <Reload gateway={gw} last={reload} done={file.again} />}
       {file.error !== undefined && <p class="notice">The file is not shown: {file.error}.</p>}
@@ -58,23 +58,23 @@ function Reload({ gateway: gw, last, done }: { gateway: Device; last: ReloadRepo
         <span class="dim small">{why || 'puts a changed file into force; one with faults changes nothing'}</span>
       </div>
       {trouble !== '' && <p class="notice bad">{trouble}.</p>}
-      {last !== undefined && <Outcome report={last} />}
+      {last !== undefined && <Outcome report={last} time={gw.ours(last.ts)} />}
     </section>
   );
 }
 
-function Outcome({ report: r }: { report: ReloadReport }) {
+function Outcome({ report: r, time }: { report: ReloadReport; time: number }) {
   if (r.ok) {
     return (
       <div class="notice">
-        <p>Read again at {at(r.ts)}: {(r.changes ?? []).length === 0 ? 'nothing had changed.' : plural(r.changes!.length, 'change')}</p>
+        <p>Read again at {at(time)}: {(r.changes ?? []).length === 0 ? 'nothing had changed.' : plural(r.changes!.length, 'change')}</p>
         <ul>{(r.changes ?? []).map((c) => <li key={c}>{c}</li>)}</ul>
       </div>
     );
   }
   return (
     <div class="notice bad">
-      <p>The file was read again at {at(r.ts)} and changed nothing{r.error !== undefined ? `: ${r.error}` : `: ${plural((r.faults ?? []).length, 'fault')}`}</p>
+      <p>The file was read again at {at(time)} and changed nothing{r.error !== undefined ? `: ${r.error}` : `: ${plural((r.faults ?? []).length, 'fault')}`}</p>
       {r.restart && <p>Restart the gateway to put that into force, with everything else that is new in the file.</p>}
       <ul>{(r.faults ?? []).map((f) => <li key={`${f.line}:${f.column} ${f.text}`}><code>{f.file}:{f.line}:{f.column}</code> {f.path !== '' && <strong>{f.path}: </strong>}{f.text}</li>)}</ul>
     </div>

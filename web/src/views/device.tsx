@@ -115,7 +115,7 @@ function Charts({ device: d }: { device: Device }) {
 }
 
 function lineOf(d: Device, p: Point): Line | undefined {
-  if (p.type === 'text' && p.enum === undefined) return undefined;
+  if (p.write_only || p.type === 'text' && p.enum === undefined) return undefined;
   const words = p.type === 'bool' ? ['off', 'on'] : p.enum;
   return { name: p.name, series: d.seriesOf(p.name), unit: unitOf(p.unit), steps: words !== undefined, words, holds: d.state.value?.errors[p.name] === undefined };
 }

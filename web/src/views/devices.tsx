@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { Spark } from '../parts/spark';
 import { Doubt } from '../parts/doubt';
 import { Empty } from '../parts/empty';
@@ -9,10 +10,12 @@ import { to } from '../route';
 import { chosen } from '../site';
 import { ago, plural, show, unitOf } from '../words';
 
+const many = 12; // tiles, from which on they can be searched
 const mostRows = 7; // in a tile; the device's own view has them all
 
 /** All devices as tiles, those that are offline first. */
 export function Devices() {
+  const [search, setSearch] = useState('');
   const all = [...devices.value.values()].filter((d) => !d.isGateway && d.info.value !== undefined);
   const shown = chosen.value === '' ? all : all.filter((d) => d.prefix + d.info.value!.via === chosen.value);
   const offline = shown.filter((d) => !effective(d).online).sort(byTitle);
@@ -25,15 +28,23 @@ export function Devices() {
       </Empty>
     );
   }
+  const found = [...offline, ...online].filter((d) => matches(d, search));
   return (
     <>
       <div class="head">
         <h1>Devices</h1>
         <p class="dim">{plural(online.length, 'device')} online{offline.length > 0 && <>, <strong class="bad-text">{offline.length} offline</strong></>}{doubted > 0 && <>, <strong class="warn-text">{doubted} in doubt</strong></>}</p>
       </div>
-      <div class="tiles">{[...offline, ...online].map((d) => <Tile key={d.key} device={d} />)}</div>
+      {shown.length > many && <div class="filters" role="search"><label class="grow">Name, id, bus or model<input type="search" value={search} onInput={(e) => setSearch(e.currentTarget.value)} /></label></div>}
+      {found.length === 0 && <p class="dim">No device fits.</p>}
+      <div class="tiles">{found.map((d) => <Tile key={d.key} device={d} />)}</div>
     </>
   );
+}
+
+function matches(d: Device, text: string): boolean {
+  const { bus, model } = d.info.value!;
+  return `${d.title} ${d.key} ${bus} ${model ?? ''}`.toLowerCase().includes(text.trim().toLowerCase());
 }
 
 function Tile({ device: d }: { device: Device }) {

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../ask';
+import { isDoc, readEntry } from '../documents';
 import { Empty } from '../parts/empty';
 import { ForGateway } from '../parts/needs';
 import { Raise, type Raised } from '../parts/raise';
@@ -26,13 +27,13 @@ function Live({ gateway: gw }: { gateway: Device }) {
   const [text, setText] = useState('');
   const [trouble, setTrouble] = useState('');
   const [raised, setRaised] = useState<readonly Raised[]>([]);
-  const active = raised.filter((r) => r.until > now.value);
+  const active = raised.filter((r) => gw.ours(r.until) > now.value);
   const online = linkState.value.kind === 'online';
   useEffect(() => {
     const release = theLink().hold(gw.topic('log'));
     const look = (from: number) =>
-      ask<{ entries: LogEntry[] | null }>(gw, 'log', { limit: 500, from }).then(
-        (a) => (setTrouble(''), addEntries(reports, a.entries ?? [])),
+      ask<{ entries: unknown[] | null }>(gw, 'log', { limit: 500, from }).then(
+        (a) => (setTrouble(''), addEntries(reports, (a.entries ?? []).filter(isDoc).map(readEntry))),
         (e: Error) => setTrouble(e.message),
       );
     if (online) void look(0);
@@ -60,16 +61,16 @@ function Live({ gateway: gw }: { gateway: Device }) {
       <Raise gateway={gw} raised={active} changed={changed} />
       {trouble !== '' && <p class="notice">Only what comes from now on: {trouble}.</p>}
       {shown.length === 0
-        ? <Empty title={all.length === 0 ? 'Nothing was logged yet' : 'Nothing fits'}><p>The log tells of changes: a device that goes silent, a link that is back.</p></Empty>
-        : <ol class="log card">{shown.map((e) => <Line key={`${e.ts} ${e.part} ${e.text} ${JSON.stringify(e.details)}`} entry={e} />)}</ol>}
+        ? <Empty inside title={all.length === 0 ? 'Nothing was logged yet' : 'Nothing fits'}><p>The log tells of changes: a device that goes silent, a link that is back.</p></Empty>
+        : <ol class="log card">{shown.map((e) => <Line key={`${e.ts} ${e.part} ${e.text} ${JSON.stringify(e.details)}`} entry={e} time={gw.ours(e.ts)} />)}</ol>}
     </>
   );
 }
 
-function Line({ entry: e }: { entry: LogEntry }) {
+function Line({ entry: e, time }: { entry: LogEntry; time: number }) {
   return (
     <li class={`entry ${e.level}`}>
-      <time class="dim">{at(e.ts)}</time>
+      <time class="dim">{at(time)}</time>
       <span class="level">{e.level}</span>
       <span class="dim part">{e.part}</span>
       <span>{e.text}{Object.entries(e.details ?? {}).map(([k, v]) => <span key={k} class="detail">{' '}<span class="dim">{k}</span> {v}</span>)}</span>

@@ -21,14 +21,14 @@ function All({ gateway: gw }: { gateway: Device }) {
         <h1>Upstreams</h1>
         <p class="dim">{plural(all.length - away, 'link')} up{away > 0 && <>, <strong class="bad-text">{away} down</strong></>}</p>
       </div>
-      <div class="tiles wide">{all.map(([name, u]) => <Upstream key={name} name={name} up={u} />)}</div>
+      <div class="tiles wide">{all.map(([name, u]) => <Upstream key={name} name={name} up={u} gateway={gw} />)}</div>
     </>
   );
 }
 
-function Upstream({ name, up: u }: { name: string; up: UpstreamReport }) {
+function Upstream({ name, up: u, gateway: gw }: { name: string; up: UpstreamReport; gateway: Device }) {
   const dropped = Object.values(u.dropped).reduce((a, b) => a + b, 0);
-  const since = u.since ? ` for ${span(now.value - u.since)}` : '';
+  const since = u.since ? ` for ${span(now.value - gw.ours(u.since))}` : '';
   return (
     <article class={`card bus ${u.connected ? '' : 'off'}`}>
       <div class="head">
@@ -37,7 +37,7 @@ function Upstream({ name, up: u }: { name: string; up: UpstreamReport }) {
       </div>
       <p class="dim small"><code>{u.url}</code></p>
       {!u.connected && u.reason && <p class="notice bad">{sentence(u.reason)}.</p>}
-      <Backlog name={name} up={u} />
+      <Backlog name={name} up={u} oldest={u.oldest && gw.ours(u.oldest)} />
       <dl class="figures">
         <Figure name="Delivered">{count(u.delivered)}</Figure>
         <Figure name="A second">{rate(u.delivered_rate)}</Figure>
@@ -54,12 +54,12 @@ function Upstream({ name, up: u }: { name: string; up: UpstreamReport }) {
 const underWay = 20;
 
 /** What waits: filling up while the link is down, draining when it is back. */
-function Backlog({ name, up: u }: { name: string; up: UpstreamReport }) {
+function Backlog({ name, up: u, oldest }: { name: string; up: UpstreamReport; oldest: number | undefined }) {
   const peak = useRef(0);
   peak.current = u.backlog <= underWay ? 0 : Math.max(peak.current, u.backlog);
   const draining = u.connected && u.backlog > underWay;
   const full = u.max_bytes > 0 ? u.bytes / u.max_bytes : 0;
-  const oldest = u.oldest ? `, the oldest for ${span(now.value - u.oldest)}` : '';
+  const age = oldest ? `, the oldest for ${span(now.value - oldest)}` : '';
   return (
     <div class="load">
       <span class="dim small">{draining ? 'Draining' : 'Backlog'}</span>
@@ -69,7 +69,7 @@ function Backlog({ name, up: u }: { name: string; up: UpstreamReport }) {
         : <Bar share={full} label={`backlog of ${name}`} />}
       <span class="dim small whole">
         {draining ? `${count(peak.current - u.backlog)} of ${count(peak.current)} sent${remaining(u)}`
-          : u.backlog > underWay ? `${bytes(u.bytes)}${u.max_bytes > 0 ? ` of ${bytes(u.max_bytes)}` : ''}${oldest}` : u.max_bytes > 0 ? `room for ${bytes(u.max_bytes)}` : 'what waits is kept as the store has room'}
+          : u.backlog > underWay ? `${bytes(u.bytes)}${u.max_bytes > 0 ? ` of ${bytes(u.max_bytes)}` : ''}${age}` : u.max_bytes > 0 ? `room for ${bytes(u.max_bytes)}` : 'what waits is kept as the store has room'}
       </span>
     </div>
   );
