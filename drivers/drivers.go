@@ -167,6 +167,12 @@ type Files interface {
 	Resolve(dir string)
 }
 
+// Secured is implemented by Settings that use TLS.
+type Secured interface {
+	// Credentials are the files of the keys ca, cert and key; empty: none.
+	Credentials() (ca, cert, key string)
+}
+
 // Conflict is a fault of the YAML key of a point.
 type Conflict struct {
 	Point *Point

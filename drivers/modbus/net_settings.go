@@ -40,6 +40,7 @@ var (
 	_ drivers.Settings = (*TLSSettings)(nil)
 	_ drivers.Checker  = (*TLSSettings)(nil)
 	_ drivers.Files    = (*TLSSettings)(nil)
+	_ drivers.Secured  = (*TLSSettings)(nil)
 )
 
 func newTCPSettings() *TCPSettings { return &TCPSettings{Defaults: newDefaults(tcpTimeout)} }

@@ -61,6 +61,9 @@ func (s *Security) Resolve(dir string) {
 	}
 }
 
+// Credentials implements drivers.Secured.
+func (s *Security) Credentials() (ca, cert, key string) { return s.CA, s.Cert, s.Key }
+
 // config is what a connection to an address needs.
 func (s *Security) config(address string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}

@@ -3,15 +3,16 @@ package doctor
 import (
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"fieldmq/broker/access"
+	"fieldmq/gateway"
 	"fieldmq/gateway/remote"
 )
 
@@ -32,9 +33,7 @@ func (d *doctor) broker(ctx context.Context) {
 		default:
 			r.ok("the gateway listens")
 		}
-		if l.Cert != "" {
-			d.certificate(r, l.Cert)
-		}
+		d.files(r, fmt.Sprintf("broker.listen[%d].", i), l.Cert)
 	}
 	d.users()
 }
@@ -83,24 +82,22 @@ func (d *doctor) users() {
 // soon is how long before its end a certificate is worth a word.
 const soon = 21 * 24 * time.Hour
 
-// certificate looks at the dates of a certificate of ours.
-func (d *doctor) certificate(r report, file string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		r.bad("", "%v", err)
+// files says what is wrong with the files of a section, or else how long its certificate
+// holds; cert is empty if it has none.
+func (d *doctor) files(r report, section, cert string) {
+	lacks := 0
+	for _, l := range d.Lacks(time.Now()) {
+		if key, ours := strings.CutPrefix(l.Path, section); ours {
+			r.bad(l.Do, "%s: %s", key, l.Text)
+			lacks++
+		}
+	}
+	if lacks > 0 || cert == "" {
 		return
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		r.bad("it must be in PEM, which begins with -----BEGIN CERTIFICATE-----", "%s holds no certificate", file)
-		return
+	if c, err := gateway.ReadCertificate(cert); err == nil { // else it is a lack
+		r.dates(c, "the certificate in "+cert)
 	}
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		r.bad("", "%s: %v", file, err)
-		return
-	}
-	r.dates(c, "the certificate in "+file)
 }
 
 // dates tells how long a certificate holds.

@@ -14,9 +14,7 @@ func (d *doctor) cloud(ctx context.Context) {
 	for i := range d.Upstreams {
 		u := &d.Upstreams[i]
 		r := d.about("cloud", u.Name+", "+u.URL)
-		if u.Cert != "" {
-			d.certificate(r, u.Cert)
-		}
+		d.files(r, "upstreams."+u.Name+".", u.Cert)
 		if d.Running != nil {
 			d.connected(ctx, r, u)
 			continue

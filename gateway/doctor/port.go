@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fieldmq/drivers"
 	"fieldmq/drivers/gpio"
 	"fieldmq/drivers/line"
 	"fieldmq/gateway"
@@ -37,6 +38,10 @@ func (d *doctor) ports(context.Context) {
 		chip, isChip := b.Settings.(*gpio.Settings)
 		if isChip {
 			d.dimmers(b, chip)
+		}
+		if s, ok := b.Settings.(drivers.Secured); ok {
+			_, cert, _ := s.Credentials()
+			d.files(d.about("port", b.Name), "buses."+b.Name+".", cert)
 		}
 		port := portOf(b)
 		if port == "" || isChip && !chip.NeedsChip() {
