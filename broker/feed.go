@@ -64,8 +64,9 @@ func (*Feed) leave(packet.Reason) {}
 
 // Feed opens the feed of a name. If there was one in an earlier life, what waits
 // for it waits still; retained messages come for filters that are new. The name is
-// a client id that no client outside can have meanwhile.
-func (s *Server) Feed(name string, sink Sink, filters ...mqtt.Filter) (*Feed, error) {
+// a client id that no client outside can have meanwhile. ctx bounds the wait for the
+// disk; the feed outlives it.
+func (s *Server) Feed(ctx context.Context, name string, sink Sink, filters ...mqtt.Filter) (*Feed, error) {
 	f := &Feed{server: s, sink: sink}
 	f.shelf, _ = s.Store.(Shelf)
 	held, err := s.enter(&entry{id: name, inner: true, expiry: feedExpiry, holder: f})
@@ -76,7 +77,10 @@ func (s *Server) Feed(name string, sink Sink, filters ...mqtt.Filter) (*Feed, er
 	s.feeding.Lock()
 	defer s.feeding.Unlock()
 	// The wills of those that a crash took wait for it as well, and are to be read.
-	_ = f.Flush(context.Background()) // a disk that fails says so to all who commit
+	_ = f.Flush(ctx) // a disk that fails says so to all who commit
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("feed %q: %w", name, err)
+	}
 	sink.Begin(f)
 	held.mu.Lock()
 	held.feed.Store(f)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func TestAFeedGetsWhatItWantsInTheOrderOfNumbers(t *testing.T) {
 	c := dial(t, addr, packet.V5, "c")
 	c.publish(retained("a/before", "0"))
 	b := &basin{}
-	f, err := s.Feed("feed", b, "a/#")
+	f, err := s.Feed(t.Context(), "feed", b, "a/#")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestAFeedGetsWhatItWantsInTheOrderOfNumbers(t *testing.T) {
 		t.Errorf("numbers %v", n)
 	}
 	next := &basin{}
-	if _, err := s.Feed("feed", next, "a/#", "b/#"); err != nil { // another owner, more filters
+	if _, err := s.Feed(t.Context(), "feed", next, "a/#", "b/#"); err != nil { // another owner, more filters
 		t.Fatal(err)
 	}
 	c.publish(text("b/other", "5", 1))
@@ -74,7 +75,7 @@ func TestAFeedGetsWhatItWantsInTheOrderOfNumbers(t *testing.T) {
 func TestAFeedCanRefuseWhatClientsPublish(t *testing.T) {
 	s, addr := startOn(t, nil)
 	b := &basin{full: true}
-	if _, err := s.Feed("feed", b, "#"); err != nil {
+	if _, err := s.Feed(t.Context(), "feed", b, "#"); err != nil {
 		t.Fatal(err)
 	}
 	c := dial(t, addr, packet.V5, "five")
@@ -99,7 +100,7 @@ func TestFeedsThatNobodyOpensEnd(t *testing.T) {
 	store := &memory{}
 	first, _ := startOn(t, store)
 	for _, name := range []string{"up/kept", "up/gone", "other"} {
-		if _, err := first.Feed(name, &basin{}, "#"); err != nil {
+		if _, err := first.Feed(t.Context(), name, &basin{}, "#"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,7 +108,7 @@ func TestFeedsThatNobodyOpensEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, _ := startOn(t, store.crash())
-	if _, err := second.Feed("up/kept", &basin{}, "#"); err != nil {
+	if _, err := second.Feed(t.Context(), "up/kept", &basin{}, "#"); err != nil {
 		t.Fatal(err)
 	}
 	if ended := second.EndFeeds("up/"); !slices.Equal(ended, []string{"up/gone"}) {
@@ -120,7 +121,7 @@ func TestFeedsThatNobodyOpensEnd(t *testing.T) {
 func TestWhatNobodyWaitsForIsPublishedWhileTheDiskFails(t *testing.T) {
 	store := &memory{}
 	s, addr := startOn(t, store)
-	f, err := s.Feed("feed", &basin{}, "kept/#")
+	f, err := s.Feed(t.Context(), "feed", &basin{}, "kept/#")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,5 +149,18 @@ func TestWhatNobodyWaitsForIsPublishedWhileTheDiskFails(t *testing.T) {
 	}
 	if err := s.Publish(t.Context(), retained("set", "5")); err == nil {
 		t.Error("what is retained is acknowledged")
+	}
+}
+
+func TestAFeedIsNotOpenedOnceItsContextHasEnded(t *testing.T) {
+	s, _ := startOn(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := &basin{}
+	if _, err := s.Feed(ctx, "feed", b, "#"); !errors.Is(err, context.Canceled) || b.begun != 0 {
+		t.Errorf("got %v, begun %d times", err, b.begun)
+	}
+	if _, err := s.Feed(t.Context(), "feed", b, "#"); err != nil || b.begun != 1 {
+		t.Errorf("got %v, begun %d times", err, b.begun)
 	}
 }

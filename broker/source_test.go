@@ -123,7 +123,7 @@ func TestFeedFindsWhatSourcesMayPublish(t *testing.T) {
 	dialAs(t, addr, login(packet.V5, "e", "eve")).publish(retained("by/eve", "1"))
 	access.deny("eve")
 	sink := &taking{}
-	f, err := s.Feed("feed", sink, "#")
+	f, err := s.Feed(t.Context(), "feed", sink, "#")
 	if err != nil {
 		t.Fatal(err)
 	}

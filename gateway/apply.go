@@ -254,7 +254,7 @@ func (c *change) links() {
 			word = "changed"
 		}
 		c.say("upstream %s: %s", u.Name, word)
-		b, err := g.prepare(u)
+		b, err := g.prepare(g.running.serving, u)
 		if err != nil {
 			g.log.Error("cannot open the bridge", "upstream", u.Name, "error", err)
 			continue

@@ -124,11 +124,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	brokers, serving := errgroup.WithContext(serving)
-	bridges, err := g.prepareAll() // before anything is published, so that they miss nothing
+	bridges, err := g.prepareAll(ctx) // before anything is published, so that they miss nothing
 	if err != nil {
 		g.service.close()
 		if g.monitor != nil {
 			g.monitor.Close()
+		}
+		if ctx.Err() != nil { // stopped before it began
+			return nil
 		}
 		return err
 	}

@@ -17,7 +17,7 @@ type link struct {
 
 // prepare opens the bridge of an upstream: what is published from now on waits for
 // it, behind what an earlier life has left.
-func (g *Gateway) prepare(u Upstream) (*bridge.Bridge, error) {
+func (g *Gateway) prepare(ctx context.Context, u Upstream) (*bridge.Bridge, error) {
 	id := g.config.General.ID
 	b := bridge.New(u.Config, bridge.Identity{
 		Gateway:  id,
@@ -26,7 +26,7 @@ func (g *Gateway) prepare(u Upstream) (*bridge.Bridge, error) {
 		Offline:  mapping.Status(id, false),
 		Statuses: statuses,
 	}, g.server, g.service.Keeper(), g.log.With("upstream", u.Name))
-	if err := b.Open(); err != nil {
+	if err := b.Open(ctx); err != nil {
 		return nil, err
 	}
 	g.figures.bridge(u.Name, b)
@@ -35,10 +35,10 @@ func (g *Gateway) prepare(u Upstream) (*bridge.Bridge, error) {
 
 // prepareAll opens the bridges of all upstreams, and ends the backlogs of those that
 // there are no more.
-func (g *Gateway) prepareAll() ([]*bridge.Bridge, error) {
+func (g *Gateway) prepareAll(ctx context.Context) ([]*bridge.Bridge, error) {
 	var all []*bridge.Bridge
 	for _, u := range g.config.Upstreams {
-		b, err := g.prepare(u)
+		b, err := g.prepare(ctx, u)
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ type Broker interface {
 	Publish(context.Context, ...mqtt.Message) error
 	// Feed hands over what the filters take as it is published, and keeps it if it
 	// has a store.
-	Feed(name string, sink broker.Sink, filters ...mqtt.Filter) (*broker.Feed, error)
+	Feed(ctx context.Context, name string, sink broker.Sink, filters ...mqtt.Filter) (*broker.Feed, error)
 	// Subscribe hands over what the filters take, retained messages first, until
 	// ctx ends or the loop is left.
 	Subscribe(context.Context, ...mqtt.Filter) iter.Seq[mqtt.Message]
@@ -141,7 +141,7 @@ func Feed(upstream string) string { return own(upstream) + "out" }
 
 // Open takes up what waits, and takes messages in from then on. Run does so if
 // nobody has. It is not called twice for one bridge while another of its name runs.
-func (b *Bridge) Open() error {
+func (b *Bridge) Open(ctx context.Context) error {
 	b.opened.Do(func() {
 		filters := []mqtt.Filter{mqtt.Filter(own(b.identity.Upstream) + "#")}
 		for i := range b.out {
@@ -149,7 +149,7 @@ func (b *Bridge) Open() error {
 				filters = append(filters, b.out[i].from)
 			}
 		}
-		if _, b.fault = b.broker.Feed(Feed(b.identity.Upstream), sink{b}, filters...); b.fault == nil {
+		if _, b.fault = b.broker.Feed(ctx, Feed(b.identity.Upstream), sink{b}, filters...); b.fault == nil {
 			b.protocol.restore(b.feed)
 		}
 	})
@@ -160,7 +160,7 @@ func (b *Bridge) Open() error {
 // that the gateway is offline, for a few seconds at most. What comes later waits for
 // the next run.
 func (b *Bridge) Run(ctx context.Context) error {
-	if err := b.Open(); err != nil {
+	if err := b.Open(ctx); err != nil {
 		return err
 	}
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -50,7 +50,7 @@ func newLifeIn(t *testing.T, dir string, c Config, cfg store.Config) *life {
 	l.Bridge = New(c, Identity{
 		Gateway: "box", Upstream: "cloud", Online: status("online"), Offline: status("offline"), Statuses: "device/+/status",
 	}, l.server, l.store, quiet)
-	if err := l.Open(); err != nil {
+	if err := l.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return l

@@ -50,7 +50,7 @@ func FuzzServer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, said []byte) {
 		s := broker.New(broker.Defaults(), quiet)
 		b := New(config("mqtt://x"), Identity{Gateway: "box", Upstream: "cloud", Online: status("online"), Offline: status("offline")}, s, &pocket{}, quiet)
-		if err := b.Open(); err != nil {
+		if err := b.Open(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		b.queue.begin(anything, false)

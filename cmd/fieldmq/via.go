@@ -81,12 +81,12 @@ func (v *via) instead(ctx context.Context, ours *onBus, config *gateway.Config, 
 	if err != nil {
 		return nil, false
 	}
-	ours.Close()
 	p, err := probe.New(d, bus)
 	if err != nil {
-		bus.Close()
+		bus.Close() // and client
 		return nil, false
 	}
+	ours.Close()
 	return &onBus{p, client}, true
 }
 
