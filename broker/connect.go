@@ -210,8 +210,8 @@ func (c *conn) refuse(p *packet.Connect, err error) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	ack := packet.Connack{Reason: fault.Reason}
-	v := p.Version
-	if v != 0 && p.Properties.NumberOr(packet.MaximumPacketSize, packet.MaxPacket) >= refusalSize { // [MQTT-3.1.2-24]
+	v, most := p.Version, p.Properties.Number(packet.MaximumPacketSize)
+	if v != 0 && (most == 0 || most >= refusalSize) { // [MQTT-3.1.2-24]; 0 is a fault itself, or not there
 		c.answer(func(buf []byte) []byte { return ack.Append(buf, v) })
 	}
 	c.logger().Info("client refused", "client", p.ClientID, "user", p.User, "reason", fault)

@@ -65,6 +65,18 @@ func TestMalformedConnectIsAnsweredInItsVersion(t *testing.T) { // [MQTT-3.1.4-1
 		t.Errorf("got %v", r)
 	}
 	c.closed()
+	// A maximum packet size that is a fault limits nothing.
+	for rest, want := range map[string]packet.Reason{
+		"\x12\x00\x04MQTT\x05\x02\x00\x00\x05\x27\x00\x00\x00\x00\x00\x00": packet.ProtocolError,
+		"\x0e\x00\x04MQTT\x05\x02\x00\x00\x01\x27\x00\x00":                 packet.Malformed,
+	} {
+		c = open(t, addr, packet.V5)
+		c.send([]byte("\x10" + rest))
+		if r := c.connack(); r != want {
+			t.Errorf("got %v, want %v", r, want)
+		}
+		c.closed()
+	}
 	c = open(t, addr, packet.V311)
 	c.send([]byte("\x10\x0c\x00\x04MQTT\x04\x03\x00\x00\x00\x00"))
 	c.closed()
