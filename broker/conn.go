@@ -52,6 +52,7 @@ type conn struct {
 	owes     bool      // the store must have something before they go
 	answered int       // how many answers there are
 	received tally     // since the last batch
+	part     int       // bytes of long packets since the client was heard; see hearPart
 }
 
 // errDisconnected ends a connection whose client has said good-bye.
@@ -64,6 +65,7 @@ func (s *Server) newConn(nc net.Conn, r *roster) *conn {
 		peer:   r.options.peer(nc.RemoteAddr()),
 	}
 	c.reader = s.newReader(nc, &c.waits, min(s.cfg.MaxPacketSize, maxConnect))
+	c.reader.OnPart(c.hearPart)
 	c.line.conn, c.line.raw, c.line.spares, c.line.sum = nc, rawConn(nc), &s.spares, &s.figures.Sent
 	c.line.room.L = &c.line.mu
 	c.line.refill = func() {
@@ -316,6 +318,18 @@ func (c *conn) end(err error) {
 	}
 	c.server.exit(c.session, c, true, nil)
 	c.log.Info("client disconnected", "reason", err)
+}
+
+// audible is how many bytes of a packet are a sign of life. A client that sends a
+// long one over a slow line cannot ping in the middle of it.
+const audible = 1000
+
+// hearPart hears a client by n bytes of a packet that has not come to its end.
+func (c *conn) hearPart(n int) {
+	if c.part += n; c.part >= audible {
+		c.part = 0
+		c.heard.Store(time.Now().UnixNano())
+	}
 }
 
 // leave implements holder.

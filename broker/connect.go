@@ -12,9 +12,9 @@ import (
 	"fieldmq/broker/packet"
 )
 
-// maxConnect is the size in bytes of the largest CONNECT that is read: one with
-// a will of 64 KiB and names of any length has place.
-const maxConnect = 256 << 10
+// maxConnect is the size in bytes of the largest CONNECT that is read: five texts
+// of any length and 64 KiB of properties have place.
+const maxConnect = 6 << 16
 
 // connect answers CONNECT.
 func (c *conn) connect(f packet.Frame) error {

@@ -284,6 +284,8 @@ func TestLongNamesWork(t *testing.T) { // [MQTT-4.7.3-3]
 			if got := c.receive(); got.Topic != long {
 				t.Errorf("a topic of %d bytes", len(got.Topic))
 			}
+			will := text(long, long, 0)
+			dialAs(t, addr, packet.Connect{Version: v, CleanStart: true, ClientID: long, HasUser: true, User: long, HasPassword: true, Password: []byte(long), Will: &packet.Will{Message: will}}).ping()
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -132,6 +133,35 @@ func TestSilentClientIsCutAfterOneAndAHalfKeepAlives(t *testing.T) { // [MQTT-3.
 				c.disconnected(packet.KeepAliveTimeout)
 				if got := time.Since(begin); got != 150*time.Second {
 					t.Errorf("after %v", got)
+				}
+			})
+		})
+	}
+}
+
+// A long packet takes its time on a slow line, and no ping fits into it.
+func TestClientIsHeardWhileALongPacketComes(t *testing.T) {
+	for name, v := range both {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, Defaults(), func(t *testing.T, b *bubbled) {
+				c := b.dial(t, packet.Connect{Version: v, CleanStart: true, ClientID: "a", KeepAlive: 100})
+				long := c.packet(text("t", strings.Repeat("x", 20_000), 1), 1)
+				for part := range slices.Chunk(long, 1000) {
+					c.send(part)
+					time.Sleep(100 * time.Second)
+				}
+				c.ack(packet.PUBACK, 1)
+				c.ping()
+
+				begun := time.Now()
+				for range 6 { // too little to be a sign of life
+					c.send(long[:1])
+					long = long[1:]
+					time.Sleep(20 * time.Second)
+				}
+				c.disconnected(packet.KeepAliveTimeout)
+				if got := time.Since(begun); got != 150*time.Second {
+					t.Errorf("cut after %v", got)
 				}
 			})
 		})

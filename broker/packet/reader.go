@@ -41,7 +41,8 @@ type Reader struct {
 	buf        []byte
 	start, end int // what of buf is read and not yet cut
 	version    Version
-	small      int // reads in a row that a small buffer would have taken
+	small      int         // reads in a row that a small buffer would have taken
+	onPart     func(n int) // see OnPart
 }
 
 // NewReader reads from r packets of at most max bytes, header included.
@@ -61,6 +62,10 @@ func (r *Reader) SetVersion(v Version) { r.version = v }
 
 // SetMax changes the size of the largest packet, from the next one on.
 func (r *Reader) SetMax(max int) { r.max = min(max, MaxPacket) }
+
+// OnPart has f called with the number of bytes that have come, each time some do
+// that go on with a packet which had begun before.
+func (r *Reader) OnPart(f func(n int)) { r.onPart = f }
 
 // Next returns the next packet and waits for it. It fails with an *Error if
 // the stream cannot be MQTT or the packet is too large, with the stream's error
@@ -92,6 +97,9 @@ func (r *Reader) Buffered() bool {
 
 func (r *Reader) fill() error {
 	n, err := r.read()
+	if n > 0 && r.end > r.start && r.onPart != nil {
+		r.onPart(n)
+	}
 	r.end += n
 	if n > 0 {
 		return nil
