@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fieldmq/broker/packet"
@@ -33,6 +34,7 @@ type conn struct {
 
 	// Set by CONNECT, before greeted is.
 	greeted   atomic.Bool // CONNACK is on the line
+	refused   bool        // CONNACK said no, and the log why
 	session   *session
 	version   packet.Version
 	bridge    bool          // of another broker, as packet.Connect has it
@@ -54,6 +56,9 @@ type conn struct {
 	received tally     // since the last batch
 	part     int       // bytes of long packets since the client was heard; see hearPart
 }
+
+// errHungUp ends a connection whose client has closed it without a word.
+var errHungUp = errors.New("closed by the client")
 
 // errDisconnected ends a connection whose client has said good-bye.
 var errDisconnected = errors.New("disconnected by the client")
@@ -307,13 +312,13 @@ func (c *conn) end(err error) {
 	case errors.As(err, &fault):
 		c.leaveFor(fault)
 	case errors.Is(err, io.EOF):
-		err = errors.New("closed by the client")
+		err = errHungUp
 	}
 	if fault != nil {
 		err = fault
 	}
 	if c.session == nil {
-		c.logger().Debug("connection ended before CONNECT", "reason", err)
+		c.endStranger(err)
 		return
 	}
 	c.server.exit(c.session, c, true, nil)
@@ -330,6 +335,18 @@ func (c *conn) hearPart(n int) {
 		c.part = 0
 		c.heard.Store(time.Now().UnixNano())
 	}
+}
+
+// endStranger tells why a client did not get in, unless its CONNECT was answered
+// and the log has it. Who only looked whether somebody listens is not worth a line.
+func (c *conn) endStranger(err error) {
+	level := slog.LevelInfo
+	var fault *packet.Error
+	leaving := errors.As(err, &fault) && fault.Reason == packet.ShuttingDown
+	if c.refused || leaving || errors.Is(err, errHungUp) || errors.Is(err, syscall.ECONNRESET) {
+		level = slog.LevelDebug
+	}
+	c.logger().Log(context.Background(), level, "connection ended before CONNECT", "listener", c.peer.Listener, "reason", err)
 }
 
 // leave implements holder.

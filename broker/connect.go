@@ -214,6 +214,7 @@ func (c *conn) refuse(p *packet.Connect, err error) error {
 	if v != 0 && (most == 0 || most >= refusalSize) { // [MQTT-3.1.2-24]; 0 is a fault itself, or not there
 		c.answer(func(buf []byte) []byte { return ack.Append(buf, v) })
 	}
+	c.refused = true
 	c.logger().Info("client refused", "client", p.ClientID, "user", p.User, "reason", fault)
 	return fault
 }

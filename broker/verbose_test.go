@@ -2,6 +2,8 @@ package broker
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -54,5 +56,29 @@ func TestPacketsAreLoggedBriefly(t *testing.T) {
 		if !ok {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+// Whoever stands before a device that does not get in looks into the broker's log.
+func TestLogTellsWhyAClientDidNotGetIn(t *testing.T) {
+	var log lines
+	s := New(Defaults(), slog.New(slog.NewTextHandler(&log, nil)))
+	run(t, func(ctx context.Context) error { return s.Run(ctx) })
+	stop, addr := serve(t, s)
+	_ = open(t, addr, packet.V5).conn.Close() // only looks whether somebody listens
+	for _, first := range []string{"\x16\x03\x01\x02\x00\x01", "GET / HTTP/1.1\r\n", "\x10\x0d\x00\x04MQTT\x05\x03\x00\x00\x00\x00\x00"} {
+		c := open(t, addr, packet.V5)
+		c.send([]byte(first))
+		_, _ = io.Copy(io.Discard, c.conn)
+	}
+	stop()
+	got := log.all()
+	for i, want := range []string{"looks like TLS", "PUBACK", "client refused"} {
+		if i >= len(got) || !strings.Contains(got[i], want) {
+			t.Fatalf("got %q, line %d has no %q", got, i, want)
+		}
+	}
+	if len(got) != 4 { // the last is empty
+		t.Errorf("got %q", got)
 	}
 }

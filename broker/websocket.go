@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,7 +25,7 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 		ReadHeaderTimeout: s.cfg.ConnectTimeout.D(),
 		IdleTimeout:       s.cfg.ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(webLog{s.log}, "", 0),
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // ends Serve below
 	defer stop()
@@ -36,6 +37,19 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 		return nil
 	}
 	return fmt.Errorf("serve WebSocket on %s: %w", o.Name, err)
+}
+
+// webLog takes what an HTTP server says of its connections: above all why TLS did
+// not come about. Who only looked whether somebody listens is not worth a line.
+type webLog struct{ log *slog.Logger }
+
+func (w webLog) Write(line []byte) (int, error) {
+	text, level := strings.TrimSpace(string(line)), slog.LevelInfo
+	if strings.HasSuffix(text, ": EOF") {
+		level = slog.LevelDebug
+	}
+	w.log.Log(context.Background(), level, "connection ended before CONNECT", "reason", text)
+	return len(line), nil
 }
 
 // paths serves the socket on its path and the page on all others; a ServeMux
@@ -65,21 +79,23 @@ func (s *Server) Handler(ctx context.Context, o ListenerOptions) http.Handler {
 
 func (s *Server) upgrade(o ListenerOptions, r *roster) http.Handler {
 	options := &websocket.AcceptOptions{
-		Subprotocols:   []string{"mqtt"}, // [MQTT-6.0.0-3]
+		Subprotocols:   []string{"mqtt", "mqttv3.1"}, // [MQTT-6.0.0-3]; clients of 3.1 ask for the other
 		OriginPatterns: o.Origins,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if o.rebound(req) {
+			s.log.Info("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "host", req.Host, "origin", req.Header.Get("Origin"))
 			http.Error(w, "pages of another site may not connect; name its origin under origins to let it", http.StatusForbidden)
 			return
 		}
 		ws, err := websocket.Accept(w, req, options)
 		if err != nil { // the client was told
-			s.log.Debug("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "error", err)
+			s.log.Info("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "error", err)
 			return
 		}
 		defer ws.CloseNow()         //nolint:errcheck // it is closed already, or there is nobody left to tell
 		if ws.Subprotocol() == "" { // [MQTT-6.0.0-3]
+			s.log.Info("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "error", "sub-protocol mqtt is missing")
 			_ = ws.Close(websocket.StatusPolicyViolation, "sub-protocol mqtt is missing")
 			return
 		}

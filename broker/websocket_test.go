@@ -54,6 +54,25 @@ func TestWebSocketCarriesMQTT(t *testing.T) { // [MQTT-4.2.0-1] [MQTT-6.0.0-1] [
 	}
 }
 
+func TestWebSocketOf31HasAnotherName(t *testing.T) {
+	s, _ := start(t, Defaults())
+	url := "ws://" + listen(t, s, ListenerOptions{Name: "web", Anonymous: true, Path: "/mqtt"}) + "/mqtt"
+	ws, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: []string{"mqttv3.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow() //nolint:errcheck // it is only a test's
+	if got := ws.Subprotocol(); got != "mqttv3.1" {
+		t.Errorf("sub-protocol %q", got)
+	}
+	conn := websocket.NetConn(t.Context(), ws, websocket.MessageBinary)
+	c := &client{TB: t, conn: conn, version: packet.V31, reader: packet.NewReader(conn, packet.MaxPacket)}
+	c.send((&packet.Connect{Version: packet.V31, CleanStart: true, ClientID: "old"}).Append(nil))
+	if r := c.connack(); r != packet.Success {
+		t.Errorf("CONNACK: %v", r)
+	}
+}
+
 func TestBordersOfWebSocketMessagesMeanNothing(t *testing.T) { // [MQTT-6.0.0-2]
 	s, _ := start(t, Defaults())
 	url := "ws://" + listen(t, s, ListenerOptions{Name: "web", Anonymous: true, Path: "/mqtt"}) + "/mqtt"

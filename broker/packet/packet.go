@@ -85,6 +85,9 @@ func checkHeader(h byte, v Version) error {
 			return malformed("reserved flags of a %v", t)
 		}
 	default:
+		if h == 0x16 { // a record of TLS begins so
+			return malformed("no MQTT, it looks like TLS")
+		}
 		if flags != 0 {
 			return malformed("reserved flags of a %v", t)
 		}
