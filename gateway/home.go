@@ -22,6 +22,9 @@ type HomeAssistant struct {
 	Enabled bool `yaml:"enabled"`
 	// Prefix is the discovery prefix that Home Assistant has.
 	Prefix string `yaml:"prefix"`
+	// Before is what stands before device/ at the broker that Home Assistant is
+	// connected to, if a bridge puts something there, such as site-a/. Default: none.
+	Before string `yaml:"before"`
 	// Status is the topic on which Home Assistant says that it is online: devices
 	// are told again then. Default: status below the prefix.
 	Status string `yaml:"status"`
@@ -35,6 +38,8 @@ func (h *HomeAssistant) Validate() error {
 	switch {
 	case !mqtt.ValidTopic(h.Prefix) || strings.HasPrefix(h.Prefix, "$") || strings.HasPrefix(h.Prefix+"/", "device/"):
 		return configs.Bad("prefix", "%q is no prefix of topics such as homeassistant", h.Prefix)
+	case h.Before != "" && (!mqtt.ValidTopic(h.Before) || !strings.HasSuffix(h.Before, "/")):
+		return configs.Bad("before", "%q is no beginning of topics such as site-a/", h.Before)
 	case h.Status != "" && !mqtt.ValidTopic(h.Status):
 		return configs.Bad("status", "%q is no topic", h.Status)
 	case h.URL != "" && !strings.HasPrefix(h.URL, "http://") && !strings.HasPrefix(h.URL, "https://"):
@@ -64,6 +69,9 @@ const birthSpread = 5 * time.Second
 // settle tells of all devices as they are now, takes away what is gone, and
 // listens for the start of Home Assistant, if that is wanted.
 func (g *Gateway) settle(config HomeAssistant) {
+	if g.home == nil {
+		g.clearFormerHome(g.former(), config)
+	}
 	if g.home != nil && g.home.config != config {
 		g.home.end()
 		if g.home.config.Prefix != config.Prefix {
@@ -72,9 +80,11 @@ func (g *Gateway) settle(config HomeAssistant) {
 		g.home = nil
 	}
 	if !config.Enabled {
+		g.keepFormer(former{ID: g.id})
 		g.clearHome(config)
 		return
 	}
+	g.keepFormer(former{g.id, config.Prefix})
 	g.tellHome(config)
 	if g.home != nil {
 		return
@@ -111,7 +121,7 @@ func (h *home) end() {
 // tellHome publishes the discovery of all devices, and takes back that of others
 // which this gateway told of.
 func (g *Gateway) tellHome(config HomeAssistant) {
-	ha := &homeassistant.Gateway{ID: g.id, Prefix: config.Prefix, Status: mapping.Status(g.id, true).Topic, Version: Version(), URL: config.URL}
+	ha := &homeassistant.Gateway{ID: g.id, Prefix: config.Prefix, Status: mapping.Status(g.id, true).Topic, Before: config.Before, Version: Version(), URL: config.URL}
 	told := map[string][]byte{}
 	for _, m := range g.server.Retained(mqtt.Filter(ha.Topic("+"))) {
 		told[m.Topic] = m.Payload

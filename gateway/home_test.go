@@ -85,6 +85,8 @@ func TestFaultsOfHomeAssistant(t *testing.T) {
 	for keys, want := range map[string]string{
 		`prefix: "ha/#"`:    "homeassistant.prefix",
 		`prefix: device`:    "homeassistant.prefix",
+		`before: "a"`:       "homeassistant.before",
+		`before: "+/"`:      "homeassistant.before",
 		`status: "a/+"`:     "homeassistant.status",
 		`url: box.local`:    "homeassistant.url",
 		`prefix: ""`:        "homeassistant.prefix",

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +47,14 @@ func (g *Gateway) inquiries() map[string]inquiry {
 	}
 }
 
+// unknown answers all other questions.
+func unknown(known map[string]inquiry) inquiry {
+	return func(context.Context, terms) (any, error) {
+		words := slices.Sorted(maps.Keys(known))
+		return nil, fmt.Errorf("there is no such question; there are %s", strings.Join(words, ", "))
+	}
+}
+
 // Bounds of the desk: how long a question may be and take, and how many are
 // answered at a time.
 const (
@@ -60,9 +70,13 @@ func (g *Gateway) answerQuestions(ctx context.Context) error {
 	var group errgroup.Group
 	group.SetLimit(inquirers)
 	for m := range g.server.Subscribe(ctx, mqtt.Filter(base+"+"+getTopic)) {
-		ask := inquiries[strings.TrimSuffix(strings.TrimPrefix(m.Topic, base), getTopic)]
-		if ask == nil || m.Retain {
+		what := strings.TrimSuffix(strings.TrimPrefix(m.Topic, base), getTopic)
+		if m.Retain || "/"+what+getTopic == shadowGet { // which the shadows answer
 			continue
+		}
+		ask := inquiries[what]
+		if ask == nil {
+			ask = unknown(inquiries)
 		}
 		group.Go(func() error {
 			g.answer(ctx, m, ask)

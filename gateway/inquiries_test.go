@@ -87,6 +87,9 @@ func TestGatewayAnswersQuestions(t *testing.T) {
 	if a := w.ask("clients", "{}"); a["ok"] != true || a["total"] != 0.0 {
 		t.Errorf("clients: %v", a)
 	}
+	if a := w.ask("weather", ""); a["ok"] != false || !strings.Contains(jsonText(a), "there are clients, config") {
+		t.Errorf("weather: %v", a)
+	}
 	if a := w.ask("log", `{"limit":500}`); !strings.Contains(jsonText(a), "device online") {
 		t.Errorf("log: %v", a)
 	}

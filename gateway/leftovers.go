@@ -23,13 +23,14 @@ func (g *Gateway) leftovers(buses []Bus) []mqtt.Message {
 			now[topic] = true
 		}
 	}
-	var gone []string
+	former := g.former().ID
+	gone := g.ownWorks(former, now)
 	for _, m := range g.server.Retained(births) {
 		var birth struct {
 			Via    string
 			Points []struct{ Topic string }
 		}
-		if json.Unmarshal(m.Payload, &birth) != nil || birth.Via != g.config.General.ID {
+		if json.Unmarshal(m.Payload, &birth) != nil || birth.Via != g.id && (former == "" || birth.Via != former) {
 			continue
 		}
 		root := strings.TrimSuffix(m.Topic, "info")

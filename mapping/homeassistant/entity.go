@@ -33,7 +33,7 @@ func (g *Gateway) entity(d *mapping.Description, p *mapping.PointDescription) (c
 		c.Name = words(p.Name)
 	}
 	if platform == "button" {
-		c.CommandTopic, c.PayloadPress = p.Set, press(p)
+		c.CommandTopic, c.PayloadPress = g.Before+p.Set, press(p)
 		return c, true
 	}
 	c.ValueTemplate = template(p)
@@ -45,11 +45,11 @@ func (g *Gateway) entity(d *mapping.Description, p *mapping.PointDescription) (c
 		c.ExpireAfter = int(math.Ceil(d.Expiry.Seconds()))
 		c.PayloadOn, c.PayloadOff = "true", "false"
 	case "switch":
-		c.CommandTopic, c.PayloadOn, c.PayloadOff = p.Set, "true", "false"
+		c.CommandTopic, c.PayloadOn, c.PayloadOff = g.Before+p.Set, "true", "false"
 	case "select":
-		c.CommandTopic, c.Options = p.Set, p.Enum
+		c.CommandTopic, c.Options = g.Before+p.Set, p.Enum
 	case "number":
-		c.CommandTopic = p.Set
+		c.CommandTopic = g.Before + p.Set
 		number(&c, p)
 	}
 	return c, true

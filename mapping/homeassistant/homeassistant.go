@@ -16,6 +16,7 @@ type Gateway struct {
 	ID      string
 	Prefix  string // of the discovery topics
 	Status  string // topic of the gateway's own status
+	Before  string // what a bridge puts before all topics but those of discovery
 	Version string
 	URL     string // of its page, for people; may be empty
 }
@@ -81,17 +82,18 @@ type component struct {
 }
 
 // Discovery is the payload for a device. Gone are the components that were
-// discovered before and are no more, by key, with their platforms: Home Assistant
-// takes them away when they are told once more, by their platform alone.
+// discovered before and are no more, or are something else now, by key, with their
+// platforms: Home Assistant takes them away when they are told once more, by their
+// platform alone.
 func (g *Gateway) Discovery(d mapping.Description, gone map[string]string) []byte {
 	self := d.ID == g.ID
 	c := config{
 		Device: device{Identifiers: []string{g.identifier(d.ID)}, Name: d.Name, Model: d.Model, URL: g.URL},
 		Origin: origin{Name: "fieldmq", SWVersion: g.Version},
 		// Both must be online: the device, and whoever says so.
-		Availability:     []availability{{g.Status}, {d.Status}},
+		Availability:     []availability{{g.Before + g.Status}, {g.Before + d.Status}},
 		AvailabilityMode: "all",
-		StateTopic:       d.State,
+		StateTopic:       g.Before + d.State,
 		Components:       map[string]component{},
 	}
 	if c.Device.Name == "" {
@@ -113,9 +115,7 @@ func (g *Gateway) Discovery(d mapping.Description, gone map[string]string) []byt
 	}
 	c.Components["get"] = g.refresh(&d)
 	for key, platform := range gone {
-		if _, there := c.Components[key]; !there {
-			c.Components[key] = component{Platform: platform}
-		}
+		c.Components[key] = component{Platform: platform}
 	}
 	return encode(c)
 }
@@ -153,7 +153,7 @@ func (g *Gateway) identifier(device string) string { return "fieldmq_" + g.ID + 
 func (g *Gateway) refresh(d *mapping.Description) component {
 	return component{
 		Platform: "button", UniqueID: g.identifier(d.ID) + "_get", Name: "Read now", Category: "diagnostic",
-		DefaultEntityID: "button." + entityID(d.ID+"_get"), CommandTopic: d.Get, PayloadPress: "now", Icon: "mdi:refresh", QoS: 1,
+		DefaultEntityID: "button." + entityID(d.ID+"_get"), CommandTopic: g.Before + d.Get, PayloadPress: "now", Icon: "mdi:refresh", QoS: 1,
 	}
 }
 

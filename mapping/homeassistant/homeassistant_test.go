@@ -106,15 +106,33 @@ func TestWhatIsGoneIsTakenAway(t *testing.T) {
 	if want := map[string]string{"flow": "sensor", "pump": "switch"}; !maps.Equal(gone, want) {
 		t.Fatalf("gone: %v", gone)
 	}
-	between := gateway.Discovery(d, map[string]string{"flow": "sensor"})
-	if !strings.Contains(string(between), `"flow":{"platform":"sensor"}`) {
-		t.Errorf("not taken away in %s", between)
+	between := gateway.Discovery(d, gone)
+	for _, text := range []string{`"flow":{"platform":"sensor"}`, `"pump":{"platform":"switch"}`} {
+		if !strings.Contains(string(between), text) {
+			t.Errorf("no %s in %s", text, between)
+		}
 	}
 	if faults := check(gateway.Topic(d.ID), between); len(faults) > 0 {
 		t.Error(faults)
 	}
 	if got := Gone([]byte("no JSON"), now); len(got) != 0 {
 		t.Errorf("gone: %v", got)
+	}
+}
+
+func TestTopicsAreThoseOfTheBrokerThatHomeAssistantIsAt(t *testing.T) {
+	behind := *gateway
+	behind.Before = "site-a/"
+	d := describe(t, every)
+	payload := behind.Discovery(d, nil)
+	if faults := check(behind.Topic(d.ID), payload); len(faults) > 0 {
+		t.Error(faults)
+	}
+	if want, got := strings.Count(string(payload), "device/b"), strings.Count(string(payload), "site-a/device/b"); got != want || got < 5 {
+		t.Errorf("%d of %d topics are those there: %s", got, want, payload)
+	}
+	if got := behind.Topic("x"); got != "homeassistant/device/box/x/config" {
+		t.Errorf("discovered at %s", got)
 	}
 }
 
