@@ -77,7 +77,8 @@ type brokerReport struct {
 	Received      int64    `json:"received"` // messages from clients
 	Sent          int64    `json:"sent"`     // messages to clients
 	Dropped       int64    `json:"dropped"`
-	ReceivedRate  float64  `json:"received_rate"` // messages a second
+	Store         string   `json:"store,omitempty"` // why what it must keep is not acknowledged
+	ReceivedRate  float64  `json:"received_rate"`   // messages a second
 	SentRate      float64  `json:"sent_rate"`
 	ReceivedBytes float64  `json:"received_bytes_rate"`
 	SentBytes     float64  `json:"sent_bytes_rate"`
@@ -222,8 +223,11 @@ func (r *reporter) server(now time.Time) {
 		ReceivedRate: tenth(per(t.received-last.counters.received, passed)), SentRate: tenth(per(t.sent-last.counters.sent, passed)),
 		ReceivedBytes: math.Round(per(t.receivedBytes-last.counters.receivedBytes, passed)), SentBytes: math.Round(per(t.sentBytes-last.counters.sentBytes, passed)),
 	}
+	if s := r.gateway.service.store; s != nil {
+		report.Store = s.Trouble()
+	}
 	old := &last.report
-	changed := report.Connected != old.Connected || report.Sessions != old.Sessions || report.Retained != old.Retained || report.Dropped != old.Dropped ||
+	changed := report.Connected != old.Connected || report.Store != old.Store || report.Sessions != old.Sessions || report.Retained != old.Retained || report.Dropped != old.Dropped ||
 		moved(report.ReceivedRate, old.ReceivedRate, 5) || moved(report.SentRate, old.SentRate, 5)
 	if changed || now.Sub(last.at) >= reportHeartbeat {
 		last.at, last.report = now, report

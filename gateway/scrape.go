@@ -155,6 +155,11 @@ func (g *Gateway) storeFigures(p *metrics.Page) {
 	p.Add("fieldmq_store_live_bytes", "Part of it that is still needed.", metrics.Gauge, float64(live))
 	p.Add("fieldmq_store_written_bytes_total", "Bytes written to the store.", metrics.Counter, float64(f.Written.Load()))
 	p.Add("fieldmq_store_syncs_total", "Times that the store was synced to the disk.", metrics.Counter, float64(f.Syncs.Load()))
+	failing := 0.0
+	if s.Trouble() != "" {
+		failing = 1
+	}
+	p.Add("fieldmq_store_failing", "1 while what the store must keep is not acknowledged.", metrics.Gauge, failing)
 	p.Add("fieldmq_store_refused_total", "Messages that found the store full.", metrics.Counter, float64(f.Refused.Load()))
 }
 

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -66,7 +68,7 @@ func (s *Store) remove(count int) error {
 	for range count {
 		g := s.segments[0]
 		g.close()
-		if err := os.Remove(g.path); err != nil {
+		if err := os.Remove(g.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		s.mu.Lock()
@@ -94,7 +96,7 @@ func (s *Store) rewrite(g *segment) error {
 			failed = s.advance()
 		}
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // somebody has removed it
 		return fmt.Errorf("copy what counts: %w", err)
 	}
 	if failed != nil {
@@ -102,6 +104,7 @@ func (s *Store) rewrite(g *segment) error {
 	}
 	if s.counts(g) {
 		s.log.Error("records of the store cannot be read", "file", g.path)
+		s.salvage(g)
 	}
 	return nil
 }

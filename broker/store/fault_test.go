@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -398,8 +399,12 @@ func TestChangesOfHealthAreSaidOnce(t *testing.T) {
 		defer s.die()
 		s.log = slog.New(slog.NewTextHandler(&said, nil))
 		var h health
+		var troubles []string
 		report := func(err error) {
 			h.report(s, err)
+			if now := s.Trouble(); len(troubles) == 0 || troubles[len(troubles)-1] != now {
+				troubles = append(troubles, now)
+			}
 			time.Sleep(calm / 2)
 		}
 		for _, err := range []error{nil, errDisk, errSyncFailed, nil, errDisk, nil, nil, nil} {
@@ -412,6 +417,9 @@ func TestChangesOfHealthAreSaidOnce(t *testing.T) {
 		report(nil)
 		report(nil)
 		report(nil)
+		if want := []string{"", errDisk.Error(), errSyncFailed.Error(), errDisk.Error(), "", ErrFull.Error(), ""}; !slices.Equal(troubles, want) {
+			t.Errorf("got %q, want %q", troubles, want)
+		}
 		for _, text := range []string{"store fails", "works again", "store is full", "has room again"} {
 			if n := strings.Count(said.String(), text); n != 1 {
 				t.Errorf("%q is said %d times", text, n)

@@ -48,6 +48,9 @@ func (f *fetcher) open(g *segment) error {
 // errGone: a record is not where it was: it was copied, and the segment removed.
 var errGone = errors.New("moved")
 
+// errLost: a record could not be read when its segment was to be removed.
+var errLost = errors.New("the record is lost")
+
 // frame reads the bytes of a record that stands at a place. They hold until the
 // next call.
 func (f *fetcher) frame(at place) ([]byte, error) {
@@ -78,6 +81,9 @@ func (f *fetcher) frame(at place) ([]byte, error) {
 
 // fetch reads the record at a place, which was read or written before.
 func fetch[R record](f *fetcher, at place) (r R, err error) {
+	if at.segment == nil {
+		return r, errLost
+	}
 	for range 2 {
 		frame, err := f.frame(at)
 		if err != nil {

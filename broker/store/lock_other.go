@@ -10,7 +10,7 @@ import (
 // lock has no effect where files cannot be locked; whoever opens the folder
 // twice is not told.
 func lock(dir string, d *disk) (*os.File, error) {
-	return d.open(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	return d.open(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 }
 
 // syncFolder has no effect where folders cannot be synced.

@@ -13,7 +13,7 @@ import (
 // lock makes the folder this process's own until the file is closed, or the
 // process ends in whatever way.
 func lock(dir string, d *disk) (*os.File, error) {
-	name := filepath.Join(dir, "lock")
+	name := filepath.Join(dir, lockName)
 	f, err := d.open(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, syscall.EROFS) {
 		// One that a store was in before can be read.

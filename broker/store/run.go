@@ -42,11 +42,13 @@ func (s *Store) Run(ctx context.Context) error {
 
 // tend is one round of Run.
 func (s *Store) tend(ticked bool) error {
-	if err := s.advance(); err != nil {
-		return err
+	if ticked {
+		if err := s.attend(); err != nil {
+			return s.blame(err)
+		}
 	}
-	if !ticked {
-		return nil
+	if err := s.advance(); err != nil || !ticked {
+		return err
 	}
 	if s.due(time.Now()) {
 		if err := s.sync(); err != nil {
@@ -144,9 +146,10 @@ func (a *ailment) see(ails bool, now time.Time) (begins, ends bool) {
 	return begins, ends
 }
 
-// report tells the log of a change.
+// report tells the log of a change, and Trouble what is wrong.
 func (h *health) report(s *Store, err error) {
 	now := time.Now()
+	defer func() { h.tell(s, err) }()
 	switch begins, ends := h.failing.see(err != nil, now); {
 	case begins:
 		s.log.Error("store fails, what needs it is not acknowledged", "error", err)
@@ -159,4 +162,25 @@ func (h *health) report(s *Store, err error) {
 	case ends:
 		s.log.Info("store has room again")
 	}
+}
+
+func (h *health) tell(s *Store, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case h.failing.said && err != nil:
+		s.trouble = err.Error()
+	case h.failing.said: // it works now and then
+	case h.full.said:
+		s.trouble = ErrFull.Error()
+	default:
+		s.trouble = ""
+	}
+}
+
+// Trouble is why what the store must keep is not acknowledged, empty if it is.
+func (s *Store) Trouble() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble
 }

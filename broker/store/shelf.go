@@ -77,7 +77,7 @@ func (s *Store) next(clientID string, after uint64, skip func(uint64) bool) (uin
 		return 0, place{}, false
 	}
 	at, ok := s.state.where(number)
-	return number, at, ok && at.offset+int64(at.size) <= at.segment.flushed
+	return number, at, ok && (at.segment == nil || at.offset+int64(at.size) <= at.segment.flushed)
 }
 
 // waiting is the message as one client is to get it.

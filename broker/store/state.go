@@ -26,13 +26,17 @@ type state struct {
 
 // place is where a record stands in the log.
 type place struct {
-	segment *segment
+	segment *segment // nil: the record was lost with it
 	offset  int64
 	size    int
 }
 
 func (p place) enter() { p.segment.live += int64(p.size) }
-func (p place) leave() { p.segment.live -= int64(p.size) }
+func (p place) leave() {
+	if p.segment != nil {
+		p.segment.live -= int64(p.size)
+	}
+}
 
 // client is a session. Until its own record is read, it is not known: when the
 // log was shortened, that record may have moved behind others.

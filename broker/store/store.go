@@ -22,6 +22,9 @@ import (
 	"fieldmq/broker"
 )
 
+// lockName is the file of a folder that says who uses it.
+const lockName = "lock"
+
 // Store is the log of one folder. It implements broker.Store.
 type Store struct {
 	cfg     Config
@@ -43,6 +46,8 @@ type Store struct {
 	failed   time.Time     // when a sync last failed
 	reserved bool          // there is room for what makes room
 
+	misplaced error // the files are not where they belong
+
 	mu       sync.Mutex
 	state    *state
 	segments []*segment // the oldest first; records go to the last
@@ -51,6 +56,7 @@ type Store struct {
 	room     int64 // bytes that may be taken until it is looked again
 	fault    error // of the last attempt to write
 	broken   error // records were left out: the store is of no use until it is opened again
+	trouble  string
 	closed   bool
 }
 

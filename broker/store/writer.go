@@ -20,8 +20,11 @@ func (s *Store) flush() error {
 	s.enqueue()
 	broken := s.broken
 	s.mu.Unlock()
-	if broken != nil {
+	switch {
+	case broken != nil:
 		return broken
+	case s.misplaced != nil:
+		return s.blame(s.misplaced)
 	}
 	for len(s.queue) > 0 {
 		b := &s.queue[0]
