@@ -22,6 +22,22 @@ func lock(port string) (int, error) {
 	return fd, nil
 }
 
+// share takes TIOCEXCL back from a pseudo terminal. Its kernel end lives as long as
+// the far end is open, and the mark with it: after a kill -9 nobody but root could open
+// it again. A real port loses the mark with the last who has it open.
+func share(fd int) {
+	var s unix.Stat_t
+	if unix.Fstat(fd, &s) != nil {
+		return // what is wrong with it will show
+	}
+	if major := unix.Major(uint64(s.Rdev)); major >= firstPTY && major <= lastPTY {
+		_ = unix.IoctlSetInt(fd, unix.TIOCNXCL, 0) // flock stands
+	}
+}
+
+// Major numbers of pseudo terminals, from the kernel's admin-guide/devices.txt.
+const firstPTY, lastPTY = 136, 143
+
 // serialStruct is struct serial_struct of linux/serial.h.
 type serialStruct struct {
 	kind, line    int32

@@ -79,6 +79,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (*Line, error) {
 		spare.keep()
 		return nil, openError(s.Port, err)
 	}
+	share(control)
 	s.memory.remember("/", file)
 	l := &Line{
 		port:    port,

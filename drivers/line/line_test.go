@@ -125,6 +125,25 @@ func TestLineIsOpenedOnce(t *testing.T) {
 	again.Close()
 }
 
+// The mark of exclusive use outlives a kill -9 on a pseudo terminal, and keeps all but
+// root out.
+func TestPseudoTerminalIsNotMarkedForGood(t *testing.T) {
+	far, near, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	defer far.Close()
+	l, err := open(t, near.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if marked, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGEXCL); err != nil || marked != 0 {
+		t.Errorf("marked %d, %v", marked, err)
+	}
+}
+
 func TestClosedLineTakesNoBytes(t *testing.T) {
 	l, _ := openPair(t)
 	l.Close()
