@@ -67,6 +67,9 @@ func Parse(file string, text []byte, lookupEnv func(string) (string, bool)) *Doc
 	return d
 }
 
+// File is the name of the file, as faults have it.
+func (d *Document) File() string { return d.file }
+
 // Root is the whole file. It is never nil; that of a file that cannot be
 // parsed decodes to nothing.
 func (d *Document) Root() *Node { return d.root }

@@ -3,7 +3,9 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"fieldmq/configs"
 )
@@ -37,6 +39,30 @@ func TestBoundsBeyondWhatThePointHoldsAreFound(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s\ngot  %s\nwant %s", c.point, got, c.want)
+		}
+	}
+}
+
+// A configuration is kept for as long as the gateway runs; the text and what was parsed
+// of it, which take as much memory again, are not.
+func TestAConfigurationDoesNotHoldOnToItsDocument(t *testing.T) {
+	r := newReader("site.yaml", []byte("buses: {b: {driver: modbus-tcp, address: 10.0.0.1}}\ndevices: {d: {bus: b, points: {x: {holding: 1}}}}\n"), nil)
+	freed := make(chan struct{})
+	runtime.AddCleanup(r, func(done chan struct{}) { close(done) }, freed)
+	config, err := r.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		runtime.GC()
+		select {
+		case <-freed:
+			runtime.KeepAlive(config)
+			return
+		case <-time.After(time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the reader is still in memory")
 		}
 	}
 }

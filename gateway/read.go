@@ -40,7 +40,11 @@ func readText(path string) ([]byte, error) {
 
 // Read is Load for a text in hand; file is its name in faults.
 func Read(file string, text []byte, env func(string) (string, bool)) (*Config, error) {
-	r := &reader{
+	return newReader(file, text, env).read()
+}
+
+func newReader(file string, text []byte, env func(string) (string, bool)) *reader {
+	return &reader{
 		doc:      configs.Parse(file, text, env),
 		profiles: map[string]*configs.Document{},
 		dir:      filepath.Dir(file),
@@ -51,15 +55,19 @@ func Read(file string, text []byte, env func(string) (string, bool)) (*Config, e
 		points:   map[[2]string]*configs.Node{},
 		taken:    map[string]string{},
 	}
-	r.config.General.Data = defaultData(env)
+}
+
+func (r *reader) read() (*Config, error) {
+	r.config.General.Data = defaultData(r.env)
 	r.site()
-	r.config.offered = r.config.General.Data != "" && r.config.General.Data == defaultData(env)
+	r.config.offered = r.config.General.Data != "" && r.config.General.Data == defaultData(r.env)
 	if faults := r.faults(); len(faults) > 0 {
 		return nil, faults
 	}
 	r.config.marks = marksOf(&r.config)
-	r.config.source = source{file: file, text: r.doc.Masked(), read: time.Now()}
-	return &r.config, nil
+	r.config.source = source{file: r.doc.File(), text: r.doc.Masked(), read: time.Now()}
+	config := r.config // without the reader, which holds the whole document
+	return &config, nil
 }
 
 // site is the whole file.

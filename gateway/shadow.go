@@ -41,7 +41,8 @@ type shadow struct {
 	shadowDocument
 	id       string
 	points   map[string]shadowPoint // of its birth certificate
-	reported map[string]any
+	reported map[string]any         // as far as it was read; see values
+	unread   []byte                 // the last state, if nobody has asked for its values
 	online   bool
 	asked    string    // the point whose write is under way; empty: none
 	since    time.Time // when it was asked
@@ -200,17 +201,22 @@ func (s *shadows) forget(ctx context.Context, d *shadow) {
 	}
 }
 
-// report takes the values of points that can be wanted.
-func (d *shadow) report(payload []byte) {
-	var values map[string]any
-	if json.Unmarshal(payload, &values) != nil {
-		return
-	}
-	for name, p := range d.points {
-		if v, there := values[name]; there && p.Writable {
-			d.reported[name] = v
+// report takes a state. Of most devices nothing is ever wanted, and theirs are not
+// read.
+func (d *shadow) report(payload []byte) { d.unread = payload }
+
+// values are those of the points that can be wanted.
+func (d *shadow) values() map[string]any {
+	var state map[string]any
+	if d.unread != nil && json.Unmarshal(d.unread, &state) == nil {
+		for name, p := range d.points {
+			if v, there := state[name]; there && p.Writable {
+				d.reported[name] = v
+			}
 		}
 	}
+	d.unread = nil
+	return d.reported
 }
 
 // shadowAnswer is what becomes of an update, in the manner of HTTP's codes.
@@ -294,7 +300,7 @@ func (d *shadow) want(name string, value any) {
 		return
 	}
 	d.Desired[name] = value
-	if !reflect.DeepEqual(d.reported[name], value) {
+	if !reflect.DeepEqual(d.values()[name], value) {
 		d.Pending = append(d.Pending, name)
 	}
 }
@@ -335,7 +341,7 @@ func (s *shadows) answered(ctx context.Context, id string, payload []byte, now t
 	}
 	d.Pending = slices.DeleteFunc(d.Pending, func(p string) bool { return p == name })
 	if v, there := a.Values[name]; there { // as it was rounded to what the device holds
-		d.Desired[name], d.reported[name] = v, v
+		d.Desired[name], d.values()[name] = v, v
 	}
 	s.keep(d, now)
 	s.tell(ctx, d, now)
@@ -357,8 +363,9 @@ func (s *shadows) keep(d *shadow, now time.Time) {
 // delta is what is wanted and not so.
 func (d *shadow) delta() map[string]any {
 	delta := map[string]any{}
+	values := d.values()
 	for name, v := range d.Desired {
-		if !reflect.DeepEqual(d.reported[name], v) {
+		if !reflect.DeepEqual(values[name], v) {
 			delta[name] = v
 		}
 	}
@@ -374,7 +381,7 @@ func (s *shadows) tell(ctx context.Context, d *shadow, now time.Time) {
 		suffix string
 		state  map[string]any
 		at     int64
-	}{{shadowDesired, d.Desired, d.Time}, {shadowReported, d.reported, now.UnixMilli()}, {shadowDelta, d.delta(), now.UnixMilli()}} {
+	}{{shadowDesired, d.Desired, d.Time}, {shadowReported, d.values(), now.UnixMilli()}, {shadowDelta, d.delta(), now.UnixMilli()}} {
 		state, _ := json.Marshal(document.state) // cannot fail: it came from JSON
 		said := fmt.Sprint(d.Version, string(state))
 		if said == d.said[i] {
@@ -390,7 +397,7 @@ func (s *shadows) tell(ctx context.Context, d *shadow, now time.Time) {
 func (d *shadow) whole() any {
 	return map[string]any{
 		"version": d.Version, "ts": d.Time, "pending": d.Pending,
-		"state": map[string]any{"desired": d.Desired, "reported": d.reported, "delta": d.delta()},
+		"state": map[string]any{"desired": d.Desired, "reported": d.values(), "delta": d.delta()},
 	}
 }
 

@@ -376,8 +376,10 @@ func (q *queue) settle(e *entry, reason string) {
 		return
 	}
 	delete(q.busy, e.number)
-	q.waiting--
 	q.bytes -= e.bytes
+	if q.waiting--; q.waiting == 0 {
+		q.bytes = 0 // of what was damaged they were a guess
+	}
 	page := len(q.page)
 	q.page = slices.DeleteFunc(q.page, func(i item) bool { return i.number == e.number })
 	if was == history && q.back > 0 && len(q.page) == page && e.number <= q.cursor {
