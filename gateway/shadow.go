@@ -28,7 +28,8 @@ type shadows struct {
 	log     *slog.Logger
 	devices map[string]*shadow
 
-	complain func(error) // of what cannot be published
+	complain func(error)                                                // of what cannot be published
+	judge    func(ctx context.Context, device string, set []byte) error // why a device would not be told that
 }
 
 // publisher is what shadows ask of the broker.
@@ -44,10 +45,10 @@ type shadow struct {
 	reported map[string]any         // as far as it was read; see values
 	unread   []byte                 // the last state, if nobody has asked for its values
 	online   bool
-	asked    string    // the point whose write is under way; empty: none
-	since    time.Time // when it was asked
-	next     time.Time // not to be tried before
-	said     [3]string // documents as they were published
+	asked    string               // the point whose write is under way; empty: none
+	since    time.Time            // when it was asked
+	said     [3]string            // documents as they were published
+	retry    map[string]time.Time // points that are not to be tried before
 }
 
 // shadowDocument is what is kept of a shadow.
@@ -84,6 +85,7 @@ const (
 func (g *Gateway) runShadows(ctx context.Context) error {
 	log := g.log.With("part", "shadow")
 	s := &shadows{gateway: g.id, server: g.server, keeper: g.service.Keeper(), log: log, devices: map[string]*shadow{}}
+	s.judge = g.judge
 	s.complain = func(err error) { g.complaints.tell(log, err) }
 	messages := make(chan mqtt.Message)
 	heard := g.server.Subscribe(ctx, "device/+/info", "device/+/status", "device/+/state",
@@ -142,7 +144,7 @@ func (s *shadows) hear(ctx context.Context, m mqtt.Message, now time.Time) {
 	case "/status":
 		d.online = string(m.Payload) == "online"
 		if d.online {
-			d.next = time.Time{} // it is there again: no waiting
+			clear(d.retry) // it is there again: no waiting
 		}
 	case "/state":
 		d.report(m.Payload)
@@ -171,7 +173,7 @@ func (s *shadows) info(ctx context.Context, id string, payload []byte, now time.
 		return
 	}
 	if d == nil {
-		d = &shadow{id: id, reported: map[string]any{}}
+		d = &shadow{id: id, reported: map[string]any{}, retry: map[string]time.Time{}}
 		if err := json.Unmarshal(s.keeper.Get("shadow/"+id), &d.shadowDocument); err != nil || d.Desired == nil {
 			d.Desired = map[string]any{}
 		}
@@ -254,22 +256,26 @@ func (s *shadows) update(ctx context.Context, d *shadow, payload []byte, now tim
 		return no(409, "version conflict")
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.State.Desired)) {
-		if text := d.refuse(name, u.State.Desired[name]); text != "" {
+		value := u.State.Desired[name]
+		if text := d.refuse(name, value); text != "" {
 			return no(400, name+": "+text)
+		}
+		if set, err := json.Marshal(map[string]any{name: value}); err == nil && value != nil && s.judge != nil {
+			if err := s.judge(ctx, d.id, set); err != nil {
+				return no(400, err.Error())
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.State.Desired)) {
 		d.want(name, u.State.Desired[name])
 	}
 	d.Version++
-	d.next = time.Time{}
 	s.keep(d, now)
 	s.tell(ctx, d, now)
 	return shadowAnswer{Code: 200, Version: d.Version, ClientToken: u.ClientToken}
 }
 
-// refuse says why a value cannot be wanted. The device's own rules judge when it
-// is written.
+// refuse says why a value cannot be wanted of any device.
 func (d *shadow) refuse(name string, value any) string {
 	p, known := d.points[name]
 	n, isNumber := value.(float64)
@@ -294,6 +300,7 @@ func (d *shadow) refuse(name string, value any) string {
 
 // want notes one value.
 func (d *shadow) want(name string, value any) {
+	delete(d.retry, name)
 	d.Pending = slices.DeleteFunc(d.Pending, func(p string) bool { return p == name })
 	if value == nil {
 		delete(d.Desired, name)
@@ -307,10 +314,11 @@ func (d *shadow) want(name string, value any) {
 
 // pursue writes the next value that the device has not taken yet.
 func (s *shadows) pursue(ctx context.Context, d *shadow, now time.Time) {
-	if d.asked != "" && now.Sub(d.since) < shadowPatience || !d.online || len(d.Pending) == 0 || now.Before(d.next) {
+	next := slices.IndexFunc(d.Pending, func(name string) bool { return !now.Before(d.retry[name]) })
+	if d.asked != "" && now.Sub(d.since) < shadowPatience || !d.online || next < 0 {
 		return
 	}
-	d.asked, d.since = d.Pending[0], now
+	d.asked, d.since = d.Pending[next], now
 	text, err := json.Marshal(map[string]any{d.asked: d.Desired[d.asked]})
 	if err != nil {
 		return
@@ -332,7 +340,7 @@ func (s *shadows) answered(ctx context.Context, id string, payload []byte, now t
 	name := d.asked
 	d.asked = ""
 	if !a.OK {
-		d.next = now.Add(shadowRetry)
+		d.retry[name] = now.Add(shadowRetry)
 		if n := slices.Index(d.Pending, name); n >= 0 { // its neighbours do not wait for it
 			d.Pending = append(slices.Delete(d.Pending, n, n+1), name)
 		}

@@ -88,11 +88,43 @@ func TestUpdatesThatAreRefused(t *testing.T) {
 	f.want("boiler", `{"state":{"desired":{"nothing":60}}}`, 400)
 	f.want("tank", `{"state":{"desired":{"level":60}}}`, 400)
 	f.want("boiler", `{"state":{"desired":{"setpoint":{"a":1}}}}`, 400)
+	f.want("boiler", `{"state":{"desired":{"setpoint":"warm"}}}`, 400)
+	f.want("boiler", `{"state":{"desired":{"setpoint":true}}}`, 400)
+	f.want("boiler", `{"state":{"desired":{"setpoint":1e6}}}`, 400)
+	f.want("boiler", `{"state":{"desired":{"setpoint":null}}}`, 200)
 	f.want("boiler", `{"state":{}}`, 400)
 	f.want("boiler", `no JSON`, 400)
 	f.want("boiler", `{"state":{"desired":{"setpoint":"`+strings.Repeat("x", 70<<10)+`"}}}`, 413)
-	if got := f.retained("device/boiler/shadow/#"); got != "" {
+	if got := f.retained("device/boiler/shadow/desired"); !strings.Contains(got, `"state":{}`) {
 		t.Errorf("something is wanted: %s", got)
+	}
+}
+
+func TestAValueThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
+	b := &talk{}
+	s := &shadows{gateway: "box", server: b, keeper: &forgetful{}, log: quiet, devices: map[string]*shadow{}, complain: func(err error) {}}
+	now := time.Now()
+	hear := func(topic, payload string) {
+		now = now.Add(time.Second)
+		s.hear(t.Context(), mqtt.Message{Topic: topic, Payload: []byte(payload)}, now)
+	}
+	hear("device/x/info", `{"via":"box","points":[{"name":"a","writable":true},{"name":"b","writable":true}]}`)
+	hear("device/x/status", "online")
+	hear("device/x/shadow/update", `{"state":{"desired":{"a":5}}}`)
+	hear(s.replies("x"), `{"ok":false,"error":"illegal data value"}`)
+	hear("device/x/shadow/update", `{"state":{"desired":{"b":1}}}`)
+	if got := b.take("device/x/set"); len(got) != 2 || got[1] != `{"b":1}` {
+		t.Fatalf("written %q", got)
+	}
+	hear(s.replies("x"), `{"ok":true,"values":{"b":1}}`)
+	hear("device/x/state", `{"b":1}`)
+	if got := b.take("device/x/set"); len(got) != 2 {
+		t.Errorf("written %q, a again without a pause", got)
+	}
+	now = now.Add(shadowRetry)
+	hear("device/x/state", `{"b":1}`)
+	if got := b.take("device/x/set"); len(got) != 3 || got[2] != `{"a":5}` {
+		t.Errorf("written %q", got)
 	}
 }
 
