@@ -73,9 +73,9 @@ func TestLogTellsWhyAClientDidNotGetIn(t *testing.T) {
 	}
 	stop()
 	got := log.all()
-	for i, want := range []string{"looks like TLS", "PUBACK", "client refused"} {
-		if i >= len(got) || !strings.Contains(got[i], want) {
-			t.Fatalf("got %q, line %d has no %q", got, i, want)
+	for _, want := range []string{"looks like TLS", "PUBACK", "client refused"} {
+		if !strings.Contains(strings.Join(got, "\n"), want) {
+			t.Errorf("no %q in %q", want, got)
 		}
 	}
 	if len(got) != 4 { // the last is empty
