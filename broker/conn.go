@@ -18,6 +18,7 @@ import (
 // ask for; what it has to say goes onto its line.
 type conn struct {
 	server *Server
+	cfg    *Config // as it was when the client came, for what it is told in CONNACK
 	roster *roster // of the listener that it came by, whose lock guards seated
 	seated bool
 	log    *slog.Logger // nil before CONNECT has said whose it is; see logger
@@ -66,10 +67,11 @@ var errDisconnected = errors.New("disconnected by the client")
 func (s *Server) newConn(nc net.Conn, r *roster) *conn {
 	c := &conn{
 		server: s,
+		cfg:    s.cfg(),
 		roster: r,
 		peer:   r.options.peer(nc.RemoteAddr()),
 	}
-	c.reader = s.newReader(nc, &c.waits, min(s.cfg.MaxPacketSize, maxConnect))
+	c.reader = s.newReader(nc, &c.waits, min(c.cfg.MaxPacketSize, maxConnect))
 	c.reader.OnPart(c.hearPart)
 	c.line.conn, c.line.raw, c.line.spares, c.line.sum = nc, rawConn(nc), &s.spares, &s.figures.Sent
 	c.line.room.L = &c.line.mu
@@ -96,7 +98,7 @@ func (c *conn) logger() *slog.Logger {
 // serve reads until the connection ends, and returns when all is cleaned up.
 func (c *conn) serve() {
 	c.heard.Store(time.Now().UnixNano())
-	c.server.timers.set(&c.watch, time.Now().Add(c.server.cfg.ConnectTimeout.D()))
+	c.server.timers.set(&c.watch, time.Now().Add(c.cfg.ConnectTimeout.D()))
 	err := c.read()
 	if c.batch != nil {
 		c.batch.flush()
@@ -297,7 +299,7 @@ func (c *conn) disconnect(f packet.Frame) error {
 		if asked != 0 && c.expiry == 0 { // [MQTT-3.14.2-2]
 			return packet.Errorf(packet.ProtocolError, "session expiry set at DISCONNECT")
 		}
-		expiry = c.server.sessionExpiry(asked)
+		expiry = c.cfg.sessionExpiry(asked)
 	}
 	c.server.exit(c.session, c, p.Reason != packet.Success, &expiry) // [MQTT-3.14.4-3]
 	return errDisconnected

@@ -44,7 +44,7 @@ func (c *conn) admit(p *packet.Connect) error {
 	if p.ClientID == "" && (p.Version == packet.V31 || p.Version == packet.V311 && !p.CleanStart) { // 3.1.1 [MQTT-3.1.3-8]
 		return packet.Errorf(packet.ClientIDInvalid, "a session that is kept needs a client identifier")
 	}
-	if p.ClientID == "" && !c.server.cfg.AllowZeroLengthClientID {
+	if p.ClientID == "" && !c.cfg.AllowZeroLengthClientID {
 		return packet.Errorf(packet.ClientIDInvalid, "no client identifier")
 	}
 	c.peer.ClientID, c.peer.User, c.peer.Cert = p.ClientID, p.User, commonName(c.line.conn)
@@ -63,7 +63,7 @@ func (c *conn) admit(p *packet.Connect) error {
 }
 
 func (c *conn) admitWill(m *mqtt.Message) error {
-	if err := c.server.supports(m.QoS, m.Retain); err != nil {
+	if err := c.cfg.supports(m.QoS, m.Retain); err != nil {
 		return err
 	}
 	switch {
@@ -128,7 +128,7 @@ func (c *conn) enter(p *packet.Connect) error {
 	}
 	c.log = c.server.log.With("remote", c.line.conn.RemoteAddr().String(), "client", p.ClientID)
 	c.log.Info("client connected", "version", int(c.version), "listener", c.peer.Listener)
-	c.reader.SetMax(c.server.cfg.MaxPacketSize)
+	c.reader.SetMax(c.cfg.MaxPacketSize)
 	c.reader.SetVersion(c.version)
 	if c.keepAlive > 0 {
 		c.server.timers.set(&c.watch, c.now.Add(c.keepAlive))
@@ -148,7 +148,7 @@ func newClientID() string {
 
 // agree settles limits: the client's are obeyed, the server's are told.
 func (c *conn) agree(p *packet.Connect, told *packet.Properties) {
-	cfg := &c.server.cfg
+	cfg := c.cfg
 	in := &p.Properties
 	c.maxPacket = int(min(in.NumberOr(packet.MaximumPacketSize, packet.MaxPacket), packet.MaxPacket))
 	c.quota = min(int(in.NumberOr(packet.ReceiveMaximum, 65_535)), cfg.MaxInFlight) // [MQTT-3.1.2-11.3]
@@ -157,7 +157,7 @@ func (c *conn) agree(p *packet.Connect, told *packet.Properties) {
 	if p.Version != packet.V5 && !p.CleanStart {
 		asked = math.MaxUint32 // kept for ever, as far as the server goes
 	}
-	c.expiry = c.server.sessionExpiry(asked)
+	c.expiry = cfg.sessionExpiry(asked)
 	c.agreeKeepAlive(p, told)
 	if p.Version != packet.V5 {
 		return
@@ -184,7 +184,7 @@ func (c *conn) agree(p *packet.Connect, told *packet.Properties) {
 // its keep alive. [MQTT-3.1.2-22] [MQTT-3.2.2-21]
 func (c *conn) agreeKeepAlive(p *packet.Connect, told *packet.Properties) {
 	keep := time.Duration(p.KeepAlive) * time.Second
-	if most := c.server.cfg.MaxKeepAlive.D(); p.Version == packet.V5 && most > 0 && (keep == 0 || keep > most) {
+	if most := c.cfg.MaxKeepAlive.D(); p.Version == packet.V5 && most > 0 && (keep == 0 || keep > most) {
 		keep = most
 		told.SetNumber(packet.ServerKeepAlive, packet.Seconds(most))
 	}
@@ -193,8 +193,8 @@ func (c *conn) agreeKeepAlive(p *packet.Connect, told *packet.Properties) {
 
 // sessionExpiry is how long a session is kept when the client asks for so many
 // seconds.
-func (s *Server) sessionExpiry(asked uint32) time.Duration {
-	return min(seconds(asked), s.cfg.MaxSessionExpiry.D())
+func (c *Config) sessionExpiry(asked uint32) time.Duration {
+	return min(seconds(asked), c.MaxSessionExpiry.D())
 }
 
 func seconds(n uint32) time.Duration { return time.Duration(n) * time.Second }

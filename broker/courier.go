@@ -69,7 +69,7 @@ func (k *courier) carry(m mqtt.Message, from *session, source *Peer, now time.Ti
 
 // choose makes one member of a group a target.
 func (k *courier) choose(g *tree.Group[*session], from *session) {
-	m := k.server.cfg.Shared.choose(g, k.topic, from)
+	m := k.server.cfg().Shared.choose(g, k.topic, from)
 	k.targets = append(k.targets, target{session: m.Subscriber, how: memberDelivery(&m.Options), share: g.Filter})
 }
 

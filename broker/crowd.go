@@ -24,7 +24,7 @@ const (
 
 // crowd is the publishers that wait for a session. The session's lock guards it.
 type crowd struct {
-	limits *Config
+	server *Server       // whose limits hold
 	turn   chan struct{} // taken by who may go on, closed for all; nil: nobody waits
 	turns  int           // so many were given
 	until  time.Time     // until then nobody shall wait
@@ -41,8 +41,9 @@ func (s *session) crowded(now time.Time) bool {
 func (s *session) proven() bool { return s.queue.popped >= crowdLen }
 
 func (c *crowd) over(q *queue, share int) bool {
-	return q.len() > min(c.limits.MaxQueued, crowdLen)/share ||
-		q.bytes > min(c.limits.MaxQueuedBytes, crowdBytes)/share
+	limits := c.server.cfg()
+	return q.len() > min(limits.MaxQueued, crowdLen)/share ||
+		q.bytes > min(limits.MaxQueuedBytes, crowdBytes)/share
 }
 
 // ease lets the one go on who has waited longest, if the queue is half of what is

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"strings"
 	"testing"
 
 	"fieldmq/broker/mqtt"
@@ -200,4 +201,38 @@ func TestMessagesMayHaveALimit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a client was told holds as long as its connection; the rest counts at once.
+func TestLimitsChangeWhileClientsAreThere(t *testing.T) {
+	s, addr := start(t, Defaults())
+	before, watch := dial(t, addr, packet.V5, "before"), dial(t, addr, packet.V5, "watch")
+	watch.subscribe("t", 2)
+	cfg := Defaults()
+	cfg.SysInterval = 0
+	cfg.MaxQoS, cfg.MaxPacketSize, cfg.MaxTopicAliases, cfg.MaxSubscriptions = 1, 1000, 100, 1
+	s.SetLimits(cfg)
+
+	large := text("t", strings.Repeat("x", 2000), 2)
+	before.publish(large)
+	if got := watch.receive(); got.QoS != 2 {
+		t.Errorf("QoS %d", got.QoS)
+	}
+	if r := watch.trySubscribe(0, packet.Subscription{Filter: "u"}); r[0] != packet.QuotaExceeded {
+		t.Errorf("one subscription too many: %v", r)
+	}
+	last := text("v", "x", 0)
+	aliased := (&packet.Outgoing{Message: &last, Alias: 100}).Append(nil, packet.V5)
+	after := dial(t, addr, packet.V5, "after")
+	for property, want := range map[packet.PropertyID]uint32{packet.MaximumQoS: 1, packet.MaximumPacketSize: 1000, packet.TopicAliasMaximum: 100} {
+		if got := after.told.Number(property); got != want {
+			t.Errorf("told %d, want %d", got, want)
+		}
+	}
+	after.send(aliased)
+	after.ping()
+	after.send(after.packet(large, 1))
+	after.disconnected(packet.TooLarge)
+	before.send(aliased)
+	before.disconnected(packet.TopicAliasInvalid)
 }

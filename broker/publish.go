@@ -16,7 +16,7 @@ func (c *conn) receive(f packet.Frame) error {
 	if len(p.Properties.SubscriptionIDs) > 0 { // [MQTT-3.3.4-6]
 		return packet.Errorf(packet.ProtocolError, "subscription identifier in a PUBLISH from a client")
 	}
-	if err := c.server.supports(p.QoS, p.Retain); err != nil {
+	if err := c.cfg.supports(p.QoS, p.Retain); err != nil {
 		return err
 	}
 	topic, err := c.resolve(p)
@@ -65,11 +65,11 @@ func (c *conn) publishOnce(p *packet.Publish, topic []byte) packet.Reason {
 
 // supports fails for what the configuration does not let clients publish.
 // [MQTT-3.2.2-12] [MQTT-3.2.2-13]
-func (s *Server) supports(q mqtt.QoS, retain bool) error {
+func (c *Config) supports(q mqtt.QoS, retain bool) error {
 	switch {
-	case int(q) > s.cfg.MaxQoS:
+	case int(q) > c.MaxQoS:
 		return packet.Errorf(packet.QoSUnsupported, "QoS %d", q)
-	case retain && !s.cfg.Retain:
+	case retain && !c.Retain:
 		return packet.Errorf(packet.RetainUnsupported, "retained message")
 	}
 	return nil
@@ -82,11 +82,11 @@ func (c *conn) resolve(p *packet.Publish) ([]byte, error) {
 		return p.Topic, nil
 	}
 	alias := int(p.Properties.Number(packet.TopicAlias))
-	if alias > c.server.cfg.MaxTopicAliases {
+	if alias > c.cfg.MaxTopicAliases {
 		return nil, packet.Errorf(packet.TopicAliasInvalid, "topic alias %d", alias)
 	}
 	if c.known == nil {
-		c.known = make([][]byte, c.server.cfg.MaxTopicAliases+1)
+		c.known = make([][]byte, c.cfg.MaxTopicAliases+1)
 	}
 	if len(p.Topic) > 0 {
 		c.known[alias] = append([]byte{}, p.Topic...)
@@ -131,13 +131,14 @@ func (c *conn) publishAs(p *packet.Publish, topic []byte) packet.Reason {
 
 // oversized says whether a message is larger than clients may publish.
 func (s *Server) oversized(m *mqtt.Message) bool {
-	return s.cfg.MessageSizeLimit > 0 && len(m.Payload) > s.cfg.MessageSizeLimit
+	limit := s.cfg().MessageSizeLimit
+	return limit > 0 && len(m.Payload) > limit
 }
 
 // lies says whether a message is to be refused because it says to be text and
 // is not. [MQTT-3.3.2.3.2]
 func (s *Server) lies(m *mqtt.Message) bool {
-	return s.cfg.CheckPayload && m.UTF8 && !utf8.Valid(m.Payload)
+	return s.cfg().CheckPayload && m.UTF8 && !utf8.Valid(m.Payload)
 }
 
 // acknowledgePublish answers a message of QoS 1 or 2. [MQTT-4.3.2-4]

@@ -78,9 +78,9 @@ func (s *Server) admit(old *session, e *entry) error {
 		return packet.Errorf(packet.ClientIDInvalid, "client identifier of the gateway itself")
 	case old != nil && old.holder != nil && old.foreign(e.user):
 		return packet.Errorf(packet.NotAuthorized, "client identifier of another user")
-	case s.connected >= s.cfg.MaxConnections:
+	case s.connected >= s.cfg().MaxConnections:
 		return packet.Errorf(packet.QuotaExceeded, "%d clients are connected", s.connected)
-	case old == nil && len(s.sessions) >= s.cfg.MaxSessions:
+	case old == nil && len(s.sessions) >= s.cfg().MaxSessions:
 		return packet.Errorf(packet.QuotaExceeded, "%d sessions", len(s.sessions))
 	}
 	return nil
@@ -125,7 +125,7 @@ func (s *Server) release(old *session) {
 }
 
 func (s *Server) newSession(id string, inner bool) *session {
-	return &session{server: s, id: id, inner: inner, crowd: crowd{limits: &s.cfg}}
+	return &session{server: s, id: id, inner: inner, crowd: crowd{server: s}}
 }
 
 func (s *Server) create(id string, inner, durable bool) *session {

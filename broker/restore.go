@@ -148,7 +148,7 @@ func (r *restorer) retain(e *Retained) {
 	if e.From != nil {
 		m.source = r.source(*e.From)
 	}
-	held.Put(m.Topic, m, r.server.cfg.MaxRetained)
+	held.Put(m.Topic, m, r.server.cfg().MaxRetained)
 }
 
 func (r *restorer) queue(e *Queued) {

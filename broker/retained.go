@@ -29,7 +29,7 @@ func (s *Server) offered(f mqtt.Filter, now time.Time) []retainedMessage {
 }
 
 func (s *Server) withdrawn(m retainedMessage) bool {
-	return s.cfg.CheckRetainSource && m.source != nil && !s.Access.MayPublish(m.source, m.Topic)
+	return s.cfg().CheckRetainSource && m.source != nil && !s.Access.MayPublish(m.source, m.Topic)
 }
 
 // sweep removes retained messages that have expired.
@@ -57,7 +57,7 @@ func (s *Server) room(topic string) int {
 	if reserved(topic) {
 		return math.MaxInt
 	}
-	return s.cfg.MaxRetained
+	return s.cfg().MaxRetained
 }
 
 // mayRetain says whether the topic may hold a retained message, for it does
@@ -66,7 +66,7 @@ func (s *Server) mayRetain(topic string) bool {
 	if deep(topic) {
 		return false
 	}
-	if s.retained.Len() < s.cfg.MaxRetained {
+	if s.retained.Len() < s.cfg().MaxRetained {
 		return true
 	}
 	_, held := s.retained.Get(topic)

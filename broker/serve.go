@@ -151,7 +151,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 
 // serveConn serves one connection until it ends or the roster is closed.
 func (s *Server) serveConn(nc net.Conn, r *roster) {
-	if s.sockets.Add(1) > int64(s.cfg.MaxConnections)+spareSockets {
+	if s.sockets.Add(1) > int64(s.cfg().MaxConnections)+spareSockets {
 		s.sockets.Add(-1)
 		_ = nc.Close() // one that cannot even be told
 		return

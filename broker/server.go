@@ -30,11 +30,14 @@ type Server struct {
 	// Store keeps what must outlive the server. Nil: nothing does.
 	Store Store
 
-	cfg      Config
+	limits   atomic.Pointer[Config]
 	log      *slog.Logger
 	tree     *tree.Tree[*session]
 	retained tree.Retained[retainedMessage]
 	timers   *timers
+
+	figuresDue timer // when they are published under $SYS
+
 	spares   sync.Pool // buffers of lines
 	buffers  packet.Buffers
 	batches  sync.Pool // of connections that have published something
@@ -59,16 +62,29 @@ type Server struct {
 func New(cfg Config, log *slog.Logger) *Server {
 	s := &Server{
 		Access:    NoUsers{},
-		cfg:       cfg,
 		finishing: finishing,
 		log:       log,
 		tree:      tree.New[*session](),
 		timers:    newTimers(),
 		sessions:  map[string]*session{},
 	}
+	s.limits.Store(&cfg)
+	s.figuresDue.fire = newSys(s, time.Now()).fire
 	s.batches.New = func() any { return &batch{courier: courier{server: s, pub: publication{borrowed: true}}} }
 	s.couriers.New = func() any { return &courier{server: s} }
 	return s
+}
+
+// cfg are the limits that hold now.
+func (s *Server) cfg() *Config { return s.limits.Load() }
+
+// SetLimits puts others into the place of the limits. They count at once, but what
+// clients that are connected were told in CONNACK holds until they connect again.
+func (s *Server) SetLimits(cfg Config) {
+	before := s.limits.Swap(&cfg)
+	if before.SysInterval != cfg.SysInterval {
+		s.timers.set(&s.figuresDue, time.Now())
+	}
 }
 
 // Figures are the server's counters.
@@ -87,12 +103,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}}
 	s.timers.set(sweep, time.Now().Add(sweepEvery))
 	defer s.timers.stop(sweep)
-	if s.cfg.SysInterval > 0 {
-		now := time.Now()
-		figures := &timer{fire: newSys(s, now).fire}
-		s.timers.set(figures, now)
-		defer s.timers.stop(figures)
-	}
+	s.timers.set(&s.figuresDue, time.Now())
+	defer s.timers.stop(&s.figuresDue)
 	s.timers.run(ctx)
 	return nil
 }

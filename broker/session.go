@@ -116,7 +116,7 @@ func (s *session) ready(c *conn, qos mqtt.QoS) bool {
 	if s.held || s.inflight.unsent > 0 {
 		return false
 	}
-	return qos == 0 || s.inflight.len() < c.quota && s.inflight.bytes < s.server.cfg.MaxQueuedBytes
+	return qos == 0 || s.inflight.len() < c.quota && s.inflight.bytes < s.server.cfg().MaxQueuedBytes
 }
 
 // send puts a message on the line. It fails if the line is full; mine says that
@@ -201,7 +201,7 @@ const queuedAtMostOnce = 1000
 
 // enqueue lets a message wait, within the limits.
 func (s *session) enqueue(d delivery) {
-	cfg := &s.server.cfg
+	cfg := s.server.cfg()
 	limit, bytes := cfg.MaxQueued, cfg.MaxQueuedBytes-d.cost()
 	switch {
 	case d.replay:
@@ -228,7 +228,7 @@ func (s *session) enqueue(d delivery) {
 // makeRoom drops the oldest messages until a new one has place, if they are to
 // give way to it. It says whether it has.
 func (s *session) makeRoom(d *delivery, limit, bytes int) bool {
-	if s.server.cfg.QueueFull != DropOldest || bytes < 0 {
+	if s.server.cfg().QueueFull != DropOldest || bytes < 0 {
 		return false
 	}
 	for s.queue.over(limit, bytes) {

@@ -83,7 +83,7 @@ func (s *session) firstTime(c *conn, id uint16) (isNew bool, err error) {
 	if _, known := s.received[id]; known {
 		return false, nil
 	}
-	if len(s.received) >= s.server.cfg.ReceiveMaximum && c.version == packet.V5 {
+	if len(s.received) >= c.cfg.ReceiveMaximum && c.version == packet.V5 {
 		return false, packet.Errorf(packet.ReceiveMaxExceeded, "%d messages of QoS 2 unfinished", len(s.received))
 	}
 	s.receive(id)

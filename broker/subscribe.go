@@ -76,7 +76,7 @@ func (c *conn) subscribe(f packet.Frame) error {
 	wanted := make([]bool, len(p.Subscriptions))
 	for i := range p.Subscriptions {
 		sub := &p.Subscriptions[i]
-		sub.QoS = min(sub.QoS, mqtt.QoS(c.server.cfg.MaxQoS)) // [MQTT-3.2.2-10]
+		sub.QoS = min(sub.QoS, mqtt.QoS(c.cfg.MaxQoS)) // [MQTT-3.2.2-10]
 		share, _ := sub.Filter.Split()
 		reasons[i], wanted[i] = c.accept(sub, share != "")
 	}
@@ -128,7 +128,7 @@ func (s *session) remember(f mqtt.Filter) (known, ok bool) {
 	if _, known = s.subs[f]; known {
 		return true, true
 	}
-	most := s.server.cfg.MaxSubscriptions
+	most := s.server.cfg().MaxSubscriptions
 	if !s.inner && (len(s.subs) >= most || s.subBytes > most*meanFilter || deep(string(f))) {
 		return false, false
 	}

@@ -21,8 +21,8 @@ const sysPrefix = "$SYS/broker/"
 // used by the goroutine of the server's timers only.
 type sys struct {
 	server  *Server
-	every   time.Duration
 	began   time.Time
+	last    time.Time // that they were published; zero: never
 	figures []figure
 	loads   []load
 	census  census
@@ -52,7 +52,7 @@ type load struct {
 var windows = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
 func newSys(s *Server, now time.Time) *sys {
-	y := &sys{server: s, every: s.cfg.SysInterval.D(), began: now}
+	y := &sys{server: s, began: now}
 	y.heap[0].Name = "/memory/classes/heap/objects:bytes"
 	y.say("version", func() string { return "fieldmq version " + version() })
 	y.say("uptime", func() string { return fmt.Sprintf("%d seconds", int(time.Since(y.began).Seconds())) })
@@ -131,11 +131,21 @@ func (y *sys) watch(name string, count *atomic.Int64) {
 
 // fire publishes, and says when to do so again.
 func (y *sys) fire(now time.Time) time.Time {
+	every := y.server.cfg().SysInterval.D()
+	if every == 0 {
+		y.hide(now)
+		return time.Time{}
+	}
 	y.census = y.server.count()
 	metrics.Read(y.heap[:])
 	y.maxHeap = max(y.maxHeap, y.heap[0].Value.Uint64())
+	since := every
+	if !y.last.IsZero() {
+		since = max(now.Sub(y.last), time.Millisecond)
+	}
+	y.last = now
 	for i := range y.loads {
-		y.loads[i].step(y.every)
+		y.loads[i].step(since)
 	}
 	y.server.withCourier(func(k *courier) {
 		for i := range y.figures {
@@ -146,7 +156,19 @@ func (y *sys) fire(now time.Time) time.Time {
 			}
 		}
 	})
-	return now.Add(y.every)
+	return now.Add(every)
+}
+
+// hide takes back what is retained of the figures.
+func (y *sys) hide(now time.Time) {
+	y.server.withCourier(func(k *courier) {
+		for i := range y.figures {
+			if f := &y.figures[i]; f.last != "" {
+				f.last = ""
+				k.carry(mqtt.Message{Topic: f.topic, Retain: true}, nil, nil, now)
+			}
+		}
+	})
 }
 
 // step takes the growth of the last interval in.
@@ -195,7 +217,7 @@ var topicLevel = strings.NewReplacer("%", "%25", "/", "%2F", "+", "%2B", "#", "%
 // connection takes over from another, the client only comes. Lock held: the
 // server's, so that events are in order.
 func (s *Server) announce(k *courier, client *session, event string, now time.Time) {
-	if client.inner || s.cfg.SysInterval == 0 {
+	if client.inner || s.cfg().SysInterval == 0 {
 		return
 	}
 	topic := sysPrefix + "clients/" + topicLevel.Replace(client.id) + "/" + event

@@ -256,3 +256,16 @@ func mosquittoFigures(t *testing.T) []string {
 	}
 	return all
 }
+
+func TestFiguresGoAndComeBack(t *testing.T) {
+	s, _ := counting(t)
+	waitFor(t, "figures", func() bool { return figureOf(s, "version") != "" })
+	cfg := *s.cfg()
+	every := cfg.SysInterval
+	cfg.SysInterval = 0
+	s.SetLimits(cfg)
+	waitFor(t, "end of all figures", func() bool { return s.retained.Len() == 0 })
+	cfg.SysInterval = every
+	s.SetLimits(cfg)
+	waitFor(t, "figures again", func() bool { return figureOf(s, "version") != "" })
+}

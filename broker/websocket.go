@@ -22,8 +22,8 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 	r := newRoster(o)
 	server := &http.Server{
 		Handler:           paths(o, s.upgrade(o, r)),
-		ReadHeaderTimeout: s.cfg.ConnectTimeout.D(),
-		IdleTimeout:       s.cfg.ConnectTimeout.D(),
+		ReadHeaderTimeout: s.cfg().ConnectTimeout.D(),
+		IdleTimeout:       s.cfg().ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(webLog{s.log}, "", 0),
 	}

@@ -40,16 +40,15 @@ func (g *Gateway) Reload(ctx context.Context, config *Config) (changes []string,
 	}
 }
 
+// TakesRestart are the keys that were others before, and that only a restart
+// puts into force.
+func (c *Config) TakesRestart(before *Config) []string {
+	return changed(before.marks.fixed, c.marks.fixed)
+}
+
 // apply runs in the goroutine of Run.
 func (g *Gateway) apply(config *Config) ([]string, error) {
-	var fixed []string
-	for key, mark := range g.config.marks.fixed {
-		if config.marks.fixed[key] != mark {
-			fixed = append(fixed, key)
-		}
-	}
-	if len(fixed) > 0 {
-		slices.Sort(fixed)
+	if fixed := config.TakesRestart(g.config); len(fixed) > 0 {
 		return nil, &RestartError{fixed}
 	}
 	c := &change{gateway: g, before: g.config, config: config}
@@ -300,5 +299,8 @@ func (c *change) broker() {
 	}
 	if digestOf(before.Access) != digestOf(now.Access) {
 		c.say("broker.access: changed")
+	}
+	for _, key := range changed(digestsOf("broker", before.Config), digestsOf("broker", now.Config)) {
+		c.say("%s: changed", key)
 	}
 }

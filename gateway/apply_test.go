@@ -223,10 +223,9 @@ func TestReloadThatCannotBeChangesNothing(t *testing.T) {
 		{"a port that is taken", `{url: "ws://127.0.0.1:0/mqtt"}`, `{url: "ws://` + taken.Addr().String() + `/mqtt"}`, "is taken by another program"},
 		{"users that are not there", `broker: {`, `broker: {users: /nowhere/users, `, "/nowhere/users"},
 		{"another id", "id: box", "id: crate", "gateway.id: takes a restart"},
-		{"other limits", "broker: {", "broker: {max_sessions: 7, ", "broker.max_sessions: takes a restart"},
 		{"a folder for data", "id: box", "id: box, data: elsewhere", "gateway.data: takes a restart"},
 		{"another title", "broker: {", "page: {title: Plant 7}\nbroker: {", "page.title: takes a restart"},
-		{"a store that syncs otherwise, and a smaller packet", "broker: {", "store: {sync: always}\nbroker: {max_packet_size: 1000, ", "broker.max_packet_size, store.sync: takes a restart"},
+		{"a store that syncs otherwise, and is smaller", "broker: {", "store: {sync: always, max: 1GiB}\nbroker: {max_packet_size: 1000, ", "store.max, store.sync: takes a restart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := f.g.URLs()
@@ -243,6 +242,24 @@ func TestReloadThatCannotBeChangesNothing(t *testing.T) {
 				t.Error("something has changed")
 			}
 		})
+	}
+}
+
+func TestLimitsOfTheBrokerChange(t *testing.T) {
+	f := startField(t)
+	publish := func() error {
+		return f.g.Server().Publish(t.Context(), mqtt.Message{Topic: "kept", Payload: []byte("x"), Retain: true})
+	}
+	changes := f.reload("broker: {", "broker: {max_retained: 0, max_queued: 7, ")
+	if want := []string{"broker.max_queued: changed", "broker.max_retained: changed"}; !slices.Equal(changes, want) {
+		t.Errorf("changed: %q, want %q", changes, want)
+	}
+	if err := publish(); err != nil || f.retained("kept") != "" {
+		t.Errorf("%q is retained (%v)", f.retained("kept"), err)
+	}
+	f.reload()
+	if err := publish(); err != nil || f.retained("kept") != "x" {
+		t.Errorf("%q is retained (%v)", f.retained("kept"), err)
 	}
 }
 

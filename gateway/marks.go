@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"fieldmq/drivers"
@@ -28,9 +30,8 @@ func marksOf(c *Config) marks {
 		points:    map[*drivers.Point]digest{},
 		upstreams: map[string]digest{},
 	}
-	m.fix("page", c.Page)
-	m.fix("store", c.Store)
-	m.fix("broker", c.Broker.Config)
+	maps.Copy(m.fixed, digestsOf("page", c.Page))
+	maps.Copy(m.fixed, digestsOf("store", c.Store))
 	for _, b := range c.Buses {
 		bare := b
 		bare.Devices = nil
@@ -45,14 +46,26 @@ func marksOf(c *Config) marks {
 	return m
 }
 
-// fix notes each key of a section that only a restart changes, so that it can be
+// digestsOf are those of each key of a section, so that what has changed can be
 // named.
-func (m *marks) fix(section string, config any) {
+func digestsOf(section string, config any) map[string]digest {
+	digests := map[string]digest{}
 	v := reflect.ValueOf(config)
 	for i := range v.NumField() {
 		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		m.fixed[section+"."+key] = digestOf(v.Field(i).Interface())
+		digests[section+"."+key] = digestOf(v.Field(i).Interface())
 	}
+	return digests
+}
+
+// changed are the keys whose digest is another one now.
+func changed(before, now map[string]digest) (keys []string) {
+	for _, key := range slices.Sorted(maps.Keys(now)) {
+		if now[key] != before[key] {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func (m *marks) device(d *Device) {

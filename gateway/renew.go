@@ -11,7 +11,7 @@ import (
 	"fieldmq/broker/access"
 )
 
-// renewal is a change of the broker's listeners, users and rules that was
+// renewal is a change of the broker's listeners, limits, users and rules that was
 // looked into: all that can fail is done, and nothing has changed yet.
 type renewal struct {
 	config *Broker
@@ -107,6 +107,7 @@ func (s *Service) renew(r *renewal) {
 	before := s.doors
 	s.doors = r.doors
 	s.mu.Unlock()
+	s.server.SetLimits(r.config.Config)
 	s.access.Set(r.users, r.config.Access)
 	s.server.Review(s.access.Stays)
 	for _, d := range before {

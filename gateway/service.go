@@ -164,10 +164,10 @@ func (s *Service) watch(ctx context.Context) error {
 	}
 }
 
-// Reload takes the listeners, users and rules of a configuration that was read
-// again. Listeners that stay keep their clients; clients that lose their right
+// Reload takes the listeners, limits, users and rules of a configuration that was
+// read again. Listeners that stay keep their clients; clients that lose their right
 // are cut, or lose their subscriptions. If a port is taken, or a file cannot be
-// read, nothing changes. Limits stay as they are.
+// read, nothing changes.
 func (s *Service) Reload(ctx context.Context, config *Broker) error {
 	r, err := s.prepare(ctx, config)
 	if err != nil {

@@ -33,9 +33,9 @@ To serve others too, write a file such as
 and give the users passwords: fieldmq passwd --file users ann
 
 Users and certificates are read again when their files change. SIGHUP reads the
-listeners, the rules and the section log again, too; clients that lose their
-right are cut. Ctrl-C
-and SIGTERM stop the broker.`,
+file again: listeners, rules, limits and the section log; clients that lose their
+right are cut. What a client was told of limits as it came holds until it comes
+again. Ctrl-C and SIGTERM stop the broker.`,
 		Example: "  fieldmq broker\n  fieldmq broker --config broker.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -78,7 +78,7 @@ func runBroker(ctx context.Context, file string, log *slog.Logger, levels *level
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error {
-		return reloadBroker(ctx, hangups, log, load, service, levels)
+		return reloadBroker(ctx, hangups, log, config, load, service, levels)
 	})
 	if err := group.Wait(); err != nil {
 		return err

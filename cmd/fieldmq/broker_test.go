@@ -239,3 +239,21 @@ func TestClientsComeByUnixSocket(t *testing.T) {
 		t.Error("the socket is left behind")
 	}
 }
+
+func TestHangupReadsTheLimitsAgain(t *testing.T) {
+	const yaml = "broker: {listen: [{url: \"mqtt://127.0.0.1:PORT\"}]}\n"
+	b := newBroker(t, yaml, func(string) {})
+	watch := b.subscribe(t, "-t", "t")
+	limited := strings.Replace(yaml, "broker: {", "store: {max: 8MiB}\nbroker: {message_size_limit: 3, ", 1)
+	from := 0
+	for _, step := range []struct{ yaml, says string }{{limited, "RC:151"}, {yaml, "RC:0"}} {
+		b.configure(t, step.yaml)
+		b.cmd.Process.Signal(syscall.SIGHUP)
+		_, from = b.expectAfter(from, "the configuration is read again")
+		if printed, _ := b.publish(t, "-d", "-V", "5", "-q", "1", "-t", "t", "-m", "long"); !strings.Contains(printed, step.says) {
+			t.Errorf("%s: %s", step.yaml, printed)
+		}
+	}
+	watch.expect("t long")
+	b.expect("takes a restart\" key=store.max")
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,24 +29,30 @@ func hangups() (signals <-chan os.Signal, stop func()) {
 }
 
 // reloadBroker reads the configuration of a broker that runs alone again at
-// each signal, until ctx ends. A file with faults changes nothing.
-func reloadBroker(ctx context.Context, signals <-chan os.Signal, log *slog.Logger, load func() (*gateway.Config, error), service *gateway.Service, levels *levels.Levels) error {
+// each signal, until ctx ends. A file with faults changes nothing. Config is the
+// one that it began with.
+func reloadBroker(ctx context.Context, signals <-chan os.Signal, log *slog.Logger, config *gateway.Config, load func() (*gateway.Config, error), service *gateway.Service, levels *levels.Levels) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-signals:
 		}
-		config, err := load()
+		next, err := load()
 		if err == nil {
-			err = service.Reload(ctx, &config.Broker)
+			err = service.Reload(ctx, &next.Broker)
 		}
 		if err != nil {
 			log.Error("the configuration stays as it was", "error", err)
 			continue
 		}
-		levels.Set(&config.Log)
-		log.Info("listeners, users, rules and certificates are read again; limits need a restart")
+		levels.Set(&next.Log)
+		log.Info("the configuration is read again")
+		for _, key := range next.TakesRestart(config) {
+			if key == "gateway.data" || strings.HasPrefix(key, "store.") {
+				log.Warn("takes a restart", "key", key)
+			}
+		}
 	}
 }
 
