@@ -258,6 +258,13 @@ func TestExceptionsSayWhatIsWrong(t *testing.T) {
 // serve runs a door on a free port.
 func serve(t *testing.T, d *door) net.Addr {
 	t.Helper()
+	at, _ := serveAndHear(t, d)
+	return at
+}
+
+// serveAndHear is serve that also gives what is logged from then on.
+func serveAndHear(t *testing.T, d *door) (net.Addr, <-chan string) {
+	t.Helper()
 	d.Listen = "127.0.0.1:0"
 	said := make(chan string, 8)
 	d.log = slog.New(slog.NewTextHandler(lines(said), nil))
@@ -271,10 +278,10 @@ func serve(t *testing.T, d *door) net.Addr {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return a
+			return a, said
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // lines hands on what is written.
@@ -327,6 +334,19 @@ func TestClientsAreBoundedAndTheMostSilentMakesRoom(t *testing.T) {
 	}
 	if _, err := exchange(second, question, 11); err == nil {
 		t.Error("three clients of two")
+	}
+}
+
+func TestAStrangerIsToldOfOnce(t *testing.T) {
+	d := opened(&fakeBus{}, Config{Allow: []Rule{{From: []Network{{netip.MustParsePrefix("10.0.0.1/32")}}}}})
+	at, said := serveAndHear(t, d)
+	for range 5 {
+		if _, err := exchange(dial(t, at), "0001 0000 0006 01 03 0000 0001", 1); err == nil {
+			t.Fatal("let in")
+		}
+	}
+	if len(said) != 1 || !strings.Contains(<-said, "no rule lets this client in") {
+		t.Errorf("something else is said, or %d times more", len(said))
 	}
 }
 

@@ -25,6 +25,10 @@ const header = 7
 // writeTimeout is how long a client may take to take an answer.
 const writeTimeout = 5 * time.Second
 
+// mostStrangers is how many addresses are told of that may not come in: each once,
+// however often it tries.
+const mostStrangers = 100
+
 // serveTCP serves Modbus TCP until ctx ends or the listener fails.
 func (d *door) serveTCP(ctx context.Context) (opened bool, err error) {
 	var config net.ListenConfig
@@ -41,6 +45,7 @@ func (d *door) serveTCP(ctx context.Context) (opened bool, err error) {
 		<-ctx.Done()
 		return ln.Close()
 	})
+	strangers := map[netip.Addr]bool{} // that were told of
 	all := &clients{most: d.Clients, since: map[net.Conn]time.Time{}}
 	group.Go(func() error {
 		for {
@@ -48,8 +53,11 @@ func (d *door) serveTCP(ctx context.Context) (opened bool, err error) {
 			if err != nil {
 				return err
 			}
-			if !d.welcome(address(conn)) {
-				d.log.Warn("no rule lets this client in", "client", conn.RemoteAddr())
+			if from := address(conn); !d.welcome(from) {
+				if told := strangers[from]; !told && len(strangers) < mostStrangers {
+					strangers[from] = true
+					d.log.Warn("no rule lets this client in", "client", from)
+				}
 				conn.Close()
 				continue
 			}
