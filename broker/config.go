@@ -16,10 +16,10 @@ type Config struct {
 	ConnectTimeout configs.Duration `yaml:"connect_timeout"`
 	// MaxKeepAlive is the longest keep alive; a client of MQTT 5.0 that asks for
 	// more, or for none, is told to use this one. 0s: any is taken.
-	MaxKeepAlive configs.Duration `yaml:"max_keep_alive"`
+	MaxKeepAlive configs.Duration `yaml:"max_keep_alive" aka:"max_keepalive"`
 	// MaxPacketSize is the size in bytes of the largest packet that a client may
 	// send.
-	MaxPacketSize int `yaml:"max_packet_size"`
+	MaxPacketSize int `yaml:"max_packet_size" aka:"maximum_packet_size"`
 	// MessageSizeLimit is the size in bytes of the largest payload that a client may
 	// publish. A larger one goes nowhere: with QoS 1 and 2 a client of MQTT 5.0 is
 	// answered with 0x97, quota exceeded, and one of 3.1.1, which has no such answer,
@@ -33,20 +33,20 @@ type Config struct {
 	ReceiveMaximum int `yaml:"receive_maximum"`
 	// MaxQoS is the highest quality of service that clients may publish with: 0, 1
 	// or 2. Subscriptions are granted that much at most.
-	MaxQoS int `yaml:"max_qos"`
+	MaxQoS int `yaml:"max_qos" aka:"maximum_qos"`
 	// Retain lets clients publish retained messages.
-	Retain bool `yaml:"retain"`
+	Retain bool `yaml:"retain" aka:"retain_available"`
 	// CheckRetainSource gives a retained message to a new subscriber only while the
 	// client that published it may still publish to its topic, by the rules of
 	// access. Who that was is kept with the message.
 	CheckRetainSource bool `yaml:"check_retain_source"`
 	// MaxInFlight is how many messages of QoS 1 and 2 are under way to a client
 	// before the next has to wait. A client may ask for fewer.
-	MaxInFlight int `yaml:"max_in_flight"`
+	MaxInFlight int `yaml:"max_in_flight" aka:"max_inflight_messages"`
 	// MaxQueued is how many messages wait for a client that is away or slow.
 	// queue_full says which are dropped then; of QoS 0, which only the slow are kept for, more than
 	// a thousand.
-	MaxQueued int `yaml:"max_queued"`
+	MaxQueued int `yaml:"max_queued" aka:"max_queued_messages"`
 	// MaxQueuedBytes is how many bytes of messages wait for a client, and how
 	// many are under way to it.
 	MaxQueuedBytes int `yaml:"max_queued_bytes"`
@@ -58,7 +58,7 @@ type Config struct {
 	MaxSubscriptions int `yaml:"max_subscriptions"`
 	// MaxTopicAliases is how many topics may be shortened to a number on one
 	// connection, in each direction.
-	MaxTopicAliases int `yaml:"max_topic_aliases"`
+	MaxTopicAliases int `yaml:"max_topic_aliases" aka:"max_topic_alias"`
 	// Shared is how the messages of a shared subscription, $share/<name>/<filter>,
 	// fall to its members: to each in turn (round-robin), by chance (random), to
 	// one until it is offline (sticky), to one for what a client publishes
@@ -73,7 +73,7 @@ type Config struct {
 	SysInterval configs.Duration `yaml:"sys_interval"`
 	// MaxSessionExpiry is how long the session of a client that is away is kept
 	// at most, also where a client asks for ever.
-	MaxSessionExpiry configs.Duration `yaml:"max_session_expiry"`
+	MaxSessionExpiry configs.Duration `yaml:"max_session_expiry" aka:"persistent_client_expiration"`
 	// MaxSessions is the number of sessions, those of clients that are away too.
 	MaxSessions int `yaml:"max_sessions"`
 	// MaxRetained is the number of topics with a retained message.

@@ -13,20 +13,20 @@ import (
 // Broker are the keys of the section broker.
 type Broker struct {
 	// Listen are the addresses that the broker serves.
-	Listen []Listener `yaml:"listen"`
+	Listen []Listener `yaml:"listen" aka:"listener port bind_address"`
 	// Users is the file with users and the hashes of their passwords, as
 	// `fieldmq passwd` and mosquitto_passwd write it; relative to this file. A
 	// password in the clear is taken, with a warning; `fieldmq passwd --hash` puts
 	// hashes in the place of all. Read again when it changes: those whose line is
 	// another one then are cut.
 	// Without it only anonymous clients and those with certificates come in.
-	Users string `yaml:"users"`
+	Users string `yaml:"users" aka:"password_file"`
 	// Access are rules of who may do what. The first rule whose user, client and
 	// cert fit a client is the one that counts for it, and the others do not; who
 	// fits none may do nothing. Default: who is let in may do all, but for topics
 	// that begin with $, which only clients on this machine may have. SIGHUP
 	// reads them again.
-	Access access.Rules `yaml:"access"`
+	Access access.Rules `yaml:"access" aka:"acl_file acl"`
 	// Config are its limits.
 	broker.Config `yaml:",inline"`
 }

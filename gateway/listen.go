@@ -27,34 +27,34 @@ type Listener struct {
 	// Anonymous lets clients in that name no user; where there is no file of
 	// users, all do. Default: only where the address is a loopback one or a unix
 	// socket.
-	Anonymous *bool `yaml:"anonymous"`
+	Anonymous *bool `yaml:"anonymous" aka:"allow_anonymous"`
 	// Cert is the file with the certificate that mqtts and wss show, in PEM, with
 	// those of the authorities between behind it. Read again when it changes.
-	Cert string `yaml:"cert"`
+	Cert string `yaml:"cert" aka:"certfile"`
 	// Key is the file with the key of the certificate.
-	Key string `yaml:"key"`
+	Key string `yaml:"key" aka:"keyfile"`
 	// ClientCA is the file with the certificates of authorities whose clients may
 	// come in. Every client has to show a certificate then.
-	ClientCA string `yaml:"client_ca"`
+	ClientCA string `yaml:"client_ca" aka:"cafile"`
 	// ClientCert is required, or optional: clients without a certificate may
 	// come in too, as far as users and anonymous let them. Default: required.
-	ClientCert string `yaml:"client_cert" check:"oneof=required|optional"`
+	ClientCert string `yaml:"client_cert" check:"oneof=required|optional" aka:"require_certificate"`
 	// CRL is the file with lists of revoked certificates, in PEM, one for each
 	// authority whose clients come in: a client whose certificate is on one, or
 	// whose authority has none, is refused. Read again when it changes.
-	CRL string `yaml:"crl"`
+	CRL string `yaml:"crl" aka:"crlfile"`
 	// CertUser takes the common name in a client's certificate for its user, and
 	// asks it for no password.
-	CertUser bool `yaml:"cert_user"`
+	CertUser bool `yaml:"cert_user" aka:"use_identity_as_username"`
 	// Origins are the web origins besides the listener's own whose pages may
 	// connect by WebSocket, such as https://dash.example.com.
-	Origins []string `yaml:"origins"`
+	Origins []string `yaml:"origins" aka:"websockets_origin"`
 	// MaxConnections is the number of clients that may be connected by this listener
 	// at once, beside the broker's max_connections. 0: any number.
 	MaxConnections int `yaml:"max_connections" check:"min=0"`
 	// Versions are the versions of MQTT that clients may speak here: 3.1, 3.1.1, 5.0.
 	// Default: all.
-	Versions []broker.Version `yaml:"versions"`
+	Versions []broker.Version `yaml:"versions" aka:"accept_protocol_versions"`
 }
 
 func defaultListeners() []Listener {
@@ -93,6 +93,10 @@ func (l *Listener) Validate() error {
 		}
 	case u.Host == "":
 		return configs.Bad("url", "%q is not an address such as %s://127.0.0.1:%s", l.URL, u.Scheme, p.port)
+	case u.Hostname() == "*":
+		return configs.Bad("url", "write 0.0.0.0 for all addresses of this machine, or [::] for those of IPv6, too")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return configs.Bad("url", "a listener takes protocol, address and path: %s://%s%s", u.Scheme, u.Host, u.Path)
 	case !p.web && u.Path != "" && u.Path != "/":
 		return configs.Bad("url", "%s:// takes no path; write %s://%s", u.Scheme, u.Scheme, u.Host)
 	}

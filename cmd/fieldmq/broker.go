@@ -74,7 +74,9 @@ func runBroker(ctx context.Context, file string, log *slog.Logger, levels *level
 	}
 	service.Levels(levels, &config.Log)
 	log.Info("the broker is running", "version", gateway.Version(), "config", file)
-	tellURLs(log, service.URLs())
+	if tellURLs(log, service.URLs()); len(config.Broker.Listen) == 0 {
+		log.Warn("nobody can connect: broker.listen is empty")
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error {
