@@ -403,6 +403,9 @@ func (r *reader) compile() {
 	var faults mapping.Faults
 	errors.As(err, &faults)
 	for _, f := range faults {
+		if f.Point != "" && f.Key == "" && !mapping.IsName(f.Point) {
+			continue // said where the name stands
+		}
 		at := r.devices[f.Device]
 		if f.Point != "" {
 			at = r.points[[2]string{f.Device, f.Point}]

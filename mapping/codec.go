@@ -21,7 +21,17 @@ type codec interface {
 	decode(text string) (drivers.Value, error)
 }
 
-// newCodec is the codec of a point whose rule is valid and fits its kind.
+// codecAt is the codec of a point at a place, whose rule is valid and fits it.
+func codecAt(at drivers.Address, r *Rule) codec {
+	c := newCodec(at.Kind(), r)
+	bounded, ok := at.(drivers.Bounded)
+	if n, number := c.(*number); number && ok && n.whole {
+		n.limits.hold(bounded.Bounds())
+	}
+	return c
+}
+
+// newCodec is the codec of values of a kind.
 func newCodec(kind drivers.Kind, r *Rule) codec {
 	switch {
 	case len(r.Enum) > 0:

@@ -55,7 +55,7 @@ func (c *compiler) device(from Device) {
 		topic:  root + from.ID + state,
 	}
 	switch {
-	case !validName(d.ID):
+	case !IsName(d.ID):
 		c.bad(d, nil, "", "%s is no id: write a-z, 0-9, - and _, and begin with a letter or digit", quote(d.ID))
 		return
 	case c.table.byID[d.ID] != nil:
@@ -84,7 +84,7 @@ func (c *compiler) point(d *device, e Entry) {
 		device: d,
 		topic:  e.Rule.Topic,
 		key:    `,"` + e.Point.Name + `":`,
-		codec:  newCodec(e.Point.At.Kind(), &e.Rule),
+		codec:  codecAt(e.Point.At, &e.Rule),
 		quoted: e.Rule.worded() || e.Point.At.Kind() == drivers.KindText,
 		expiry: e.Rule.expiry(e.Every),
 	}
@@ -126,7 +126,7 @@ func (c *compiler) claim(p *point) {
 
 func (c *compiler) checkName(d *device, p *drivers.Point) {
 	switch {
-	case !validName(p.Name):
+	case !IsName(p.Name):
 		c.bad(d, p, "", "%s is no name of a point: write a-z, 0-9, - and _, and begin with a letter or digit", quote(p.Name))
 	case reserved(p.Name):
 		c.bad(d, p, "", "%s is a name that the gateway uses itself; choose another", p.Name)
@@ -172,6 +172,11 @@ func (c *compiler) checkKind(d *device, e Entry) {
 	if bounded, ok := at.(drivers.Bounded); ok && integer {
 		lowest, highest := bounded.Bounds()
 		c.invalid(d, e.Point, "", errors.Join(r.Enum.within(lowest, highest), r.Flags.within(highest)))
+		if words == "" && r.Scale != 0 {
+			l := newLimits(r)
+			l.hold(lowest, highest)
+			c.invalid(d, e.Point, "", l.validate())
+		}
 	}
 	if key := r.numeric(); key != "" && !number && words == "" {
 		c.bad(d, e.Point, key, "is for numbers, and this point holds %v values", kind)

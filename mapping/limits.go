@@ -7,14 +7,16 @@ import (
 	"strconv"
 	"strings"
 
+	"fieldmq/configs"
 	"fieldmq/drivers"
 )
 
 // limits is the way down of a number, exact because commands are rare and what
 // they may not do is a promise. Nothing changes it once it is made.
 type limits struct {
-	scale, offset  *big.Rat
-	min, max, step *big.Rat // nil: not bounded
+	scale, offset   *big.Rat
+	min, max, step  *big.Rat // nil: not bounded
+	lowest, highest *big.Rat // what the point holds, as values; nil: not known
 }
 
 func newLimits(r *Rule) limits {
@@ -31,6 +33,40 @@ func newLimits(r *Rule) limits {
 		max:    optional(r.Write.Limits.Max),
 		step:   optional(r.Write.Limits.Step),
 	}
+}
+
+// hold notes the least and the largest integer that the device holds for the point.
+func (l *limits) hold(lowest int64, highest uint64) {
+	value := func(raw *big.Rat) *big.Rat { return raw.Add(raw.Mul(raw, l.scale), l.offset) }
+	l.lowest, l.highest = value(new(big.Rat).SetInt64(lowest)), value(new(big.Rat).SetUint64(highest))
+	if l.scale.Sign() < 0 {
+		l.lowest, l.highest = l.highest, l.lowest
+	}
+}
+
+// held says that the point does not hold a value.
+func (l *limits) held(value *big.Rat) error {
+	if l.lowest == nil || value.Cmp(l.lowest) >= 0 && value.Cmp(l.highest) <= 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is not from %s to %s, which is what the point holds", decimals(value), decimals(l.lowest), decimals(l.highest))
+}
+
+// validate finds bounds that no value of the point can reach.
+func (l *limits) validate() error {
+	var faults []error
+	for _, bound := range []struct {
+		key   string
+		value *big.Rat
+	}{{"write.min", l.min}, {"write.max", l.max}} {
+		if bound.value == nil {
+			continue
+		}
+		if err := l.held(bound.value); err != nil {
+			faults = append(faults, configs.Bad(bound.key, "%v", err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // check says how a value breaks the limits.
@@ -64,6 +100,9 @@ func (l *limits) integer(raw *big.Rat) (drivers.Value, error) {
 	within := limits{min: l.min, max: l.max}
 	if err := within.check(value); err != nil {
 		return drivers.Value{}, fmt.Errorf("rounded to what the device holds, %w", err)
+	}
+	if err := l.held(value); err != nil {
+		return drivers.Value{}, err
 	}
 	switch {
 	case nearest.IsInt64():
@@ -107,6 +146,9 @@ func rational(f float64) *big.Rat {
 
 // decimals shows a rational that came from decimals.
 func decimals(r *big.Rat) string {
+	if i := r.Num(); r.IsInt() && (i.IsInt64() || i.IsUint64()) {
+		return i.String()
+	}
 	f, _ := r.Float64()
 	return drivers.Float(f).String()
 }

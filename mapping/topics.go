@@ -36,10 +36,10 @@ func reserved(name string) bool {
 	return false
 }
 
-// validName says whether s is [a-z0-9][a-z0-9_-]*, as ids of devices and names
+// IsName says whether s is [a-z0-9][a-z0-9_-]*, as ids of devices and names
 // of points are: they are levels of topics, and keys of JSON that templates
 // reach without quotes.
-func validName(s string) bool {
+func IsName(s string) bool {
 	const first = "abcdefghijklmnopqrstuvwxyz0123456789"
 	return s != "" && strings.IndexByte(first, s[0]) >= 0 && strings.Trim(s, first+"_-") == ""
 }
