@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,29 @@ func TestLostBusIsOpenedAgain(t *testing.T) {
 		if bus.opened != 2 {
 			t.Errorf("opened %d times, want 2", bus.opened)
 		}
+	})
+}
+
+// TestDeviceThatNeedsAMomentAfterItsBusIsBackIsAskedAgainSoon: time-outs that
+// never were are no reason to leave it alone.
+func TestDeviceThatNeedsAMomentAfterItsBusIsBackIsAskedAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := &fakeBus{silent: map[string]time.Duration{}}
+		r, stop := start(t, bus, time.Second, time.Second)
+		time.Sleep(10 * time.Second)
+		bus.set(func() { bus.broken = errors.New("adapter is gone") })
+		time.Sleep(time.Minute)
+		bus.set(func() { bus.broken, bus.log, bus.silent["a"] = nil, nil, 200*time.Millisecond })
+		for !slices.Contains(bus.exchanges(), "read a") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		bus.set(func() { delete(bus.silent, "a") })
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if h := r.last("a"); !h.Online {
+			t.Errorf("its first answer was missed, and it is not asked again: %+v", h)
+		}
+		stop()
 	})
 }
 

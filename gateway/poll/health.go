@@ -24,13 +24,20 @@ type Health struct {
 // ReportEvery is how often a health goes out that did not change.
 const ReportEvery = time.Minute
 
+// errorEvery is how often another last error is a reason for a report. Where
+// two points fail by turns, each poll would be one.
+const errorEvery = 10 * time.Second
+
 // device is a device in the eyes of its loop.
 type device struct {
 	Device
 	health   Health
 	silence  int // polls in a row without an answer
+	ignored  int // those of them that the bus carried
 	lastErr  error
 	reported time.Time
+	told     string         // the last error that was reported as another one
+	toldAt   time.Time      // when
 	earlier  drivers.Counts // before the bus was opened the last time
 }
 
@@ -73,7 +80,7 @@ func answered(samples []drivers.Sample) bool {
 }
 
 func (d *device) answer(trip time.Duration) {
-	d.silence = 0
+	d.silence, d.ignored = 0, 0
 	d.health.Answered++
 	d.health.Heard = time.Now()
 	if trip > 0 {
@@ -91,6 +98,8 @@ func (d *device) miss(err error) {
 	reason := err.Error()
 	if gone := (offline{}); errors.As(err, &gone) {
 		reason = gone.cause.Error()
+	} else {
+		d.ignored++
 	}
 	d.health.LastError = reason
 	if d.health.Online && d.silence >= d.OfflineAfter {
@@ -104,9 +113,13 @@ func (d *device) miss(err error) {
 // report tells the health when a reader would see a difference, and now and then.
 func (l *Loop) report(d *device, before Health) {
 	h := d.health
-	changed := h.Online != before.Online || h.Reason != before.Reason || h.LastError != before.LastError
-	if !changed && time.Since(d.reported) < ReportEvery {
+	turned := h.Online != before.Online || h.Reason != before.Reason
+	failing := h.LastError != d.told && time.Since(d.toldAt) >= errorEvery
+	if !turned && !failing && time.Since(d.reported) < ReportEvery {
 		return
+	}
+	if h.LastError != d.told {
+		d.told, d.toldAt = h.LastError, time.Now()
 	}
 	if h.Online != before.Online {
 		l.logStatus(h)
@@ -133,9 +146,11 @@ const maxRest = time.Minute
 // rest is how long an offline device is not asked after a poll that cost the
 // bus so much time: twice as long at each miss, up to what keeps its
 // time-outs within their share. A device that has the bus for itself hurts
-// nobody, and is asked as always.
+// nobody, and is asked as always. What was missed while the bus was gone cost
+// nothing: a device that needs a moment after its adapter is back is not left
+// alone for it.
 func (l *Loop) rest(d *device, cost time.Duration) time.Duration {
-	misses := d.silence + 1 - d.OfflineAfter
+	misses := d.ignored + 1 - d.OfflineAfter
 	if len(l.devices) < 2 || l.bus == nil || misses < 0 {
 		return 0
 	}

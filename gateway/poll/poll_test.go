@@ -3,7 +3,9 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -233,5 +235,23 @@ func TestValueThatIsDeclinedKeepsNoOtherFromADevice(t *testing.T) {
 		if want := []string{"write a 8", "write a 9"}; len(bus.log) < 2 || !slices.Equal(bus.log[len(bus.log)-2:], want) {
 			t.Errorf("the exchanges are %q, want %q at the end", bus.log, want)
 		}
+	})
+}
+
+// TestPointsThatFailByTurnsAreNoFlood: a report crosses metered links.
+func TestPointsThatFailByTurnsAreNoFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := &fakeBus{unasked: make(chan []drivers.Sample)}
+		r, stop := start(t, bus, time.Hour)
+		for i := range 2 * 60 {
+			time.Sleep(500 * time.Millisecond)
+			bus.unasked <- []drivers.Sample{{Point: r.point("a"), Time: time.Now(), Err: fmt.Errorf("%d is not a number", i)}}
+		}
+		synctest.Wait()
+		reports := len(r.reports)
+		if last := r.last("a").LastError; reports > 10 || !strings.HasSuffix(last, "is not a number") {
+			t.Errorf("%d reports in a minute, the last of %q", reports, last)
+		}
+		stop()
 	})
 }
