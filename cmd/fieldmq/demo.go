@@ -28,7 +28,7 @@ const faultTopic = "sim/fault"
 type demoFlags struct {
 	write   string
 	faults  []string
-	span    time.Duration
+	span    span
 	json    bool
 	logging logFlags
 }
@@ -63,7 +63,7 @@ To go on from here, keep its configuration:
 	}
 	c.Flags().StringVar(&f.write, "write", "", "write the configuration to this `file` and stop, unless --for is given too")
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "a `fault` from the start, such as 'meter silence'; may be given again")
-	c.Flags().DurationVar(&f.span, "for", 0, "stop after this `time`, such as 10s")
+	f.span.flag(c, "10s")
 	c.Flags().BoolVar(&f.json, "json", false, "print messages as JSON objects, one a line")
 	f.logging.add(c)
 	c.Flags().Lookup("log-level").DefValue = "warn"
@@ -73,7 +73,7 @@ To go on from here, keep its configuration:
 
 func demo(ctx context.Context, f demoFlags, out, errs io.Writer) error {
 	if f.write != "" {
-		if err := keep(f.write, errs); err != nil || f.span == 0 {
+		if err := keep(f.write, errs); err != nil || f.span.Duration == 0 {
 			return err
 		}
 	}
@@ -105,11 +105,8 @@ func demo(ctx context.Context, f demoFlags, out, errs io.Writer) error {
 		return err
 	}
 	g.Levels(levels)
-	if f.span > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.span)
-		defer cancel()
-	}
+	ctx, cancel := f.span.within(ctx)
+	defer cancel()
 	return play(ctx, p, up, g, newShow(f, out, errs, g, up.ln.Addr(), notes))
 }
 

@@ -23,7 +23,7 @@ import (
 // recordFlags are the flags of record.
 type recordFlags struct {
 	out  string
-	span time.Duration
+	span span
 	via  via
 }
 
@@ -54,7 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the file has faults.`,
 		},
 	}
 	c.Flags().StringVarP(&f.out, "out", "o", "", "write to this new `file` instead of standard output")
-	c.Flags().DurationVar(&f.span, "for", 0, "stop after this `time`, such as 1m")
+	f.span.flag(c, "1m")
 	f.via.flags(c)
 	return c
 }
@@ -76,11 +76,8 @@ func record(ctx context.Context, f recordFlags, file string, names []string, out
 		defer kept.Close()
 		out = kept
 	}
-	if f.span > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.span)
-		defer cancel()
-	}
+	ctx, cancel := f.span.within(ctx)
+	defer cancel()
 	t := &reel{out: bufio.NewWriter(out)}
 	t.say(traffic.Title)
 	for _, b := range buses {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +21,7 @@ import (
 type simFlags struct {
 	config, write, dir string
 	faults             []string
-	span               time.Duration
+	span               span
 	seed               uint64
 	speed              float64
 	json               bool
@@ -63,7 +62,7 @@ Kinds of faults: ` + faultKinds() + ".",
 	c.Flags().StringVar(&f.write, "write", "", "write a copy of the configuration with the places where the buses answer to this `file`")
 	c.Flags().StringVar(&f.dir, "dir", "", "make all ports in this `folder`, whatever the file names")
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "a `fault` from the start; may be given again")
-	c.Flags().DurationVar(&f.span, "for", 0, "stop after this `time`, such as 10s")
+	f.span.flag(c, "10s")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "a `number` that decides all values")
 	c.Flags().Float64Var(&f.speed, "speed", plant.DefaultSpeed, "how much `faster` time passes for the devices")
 	c.Flags().BoolVar(&f.json, "json", false, "say where the buses answer as one JSON object")
@@ -102,11 +101,8 @@ func simulate(ctx context.Context, f simFlags, in io.Reader, out io.Writer) erro
 	if err := introduce(config, p, f, out); err != nil {
 		return err
 	}
-	if f.span > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.span)
-		defer cancel()
-	}
+	ctx, cancel := f.span.within(ctx)
+	defer cancel()
 	// A read from standard input cannot be called off: this goroutine, alone
 	// of all, ends with its input or the process.
 	go takeFaults(p, in, out)

@@ -27,7 +27,8 @@ import (
 // sniffFlags are the flags of sniff.
 type sniffFlags struct {
 	file, record, write string
-	span, listen        time.Duration
+	span                span
+	listen              time.Duration
 	json, quiet         bool
 }
 
@@ -68,7 +69,7 @@ Exit codes: 0 something was overheard, 4 nothing, 1 failed, 2 wrong command line
 	c.Flags().StringVar(&f.file, "file", "", "take a `recording` apart instead of listening")
 	c.Flags().StringVar(&f.record, "record", "", "write all bytes to this new `file` too")
 	c.Flags().StringVar(&f.write, "write", "", "write what was learned as a configuration to this new `file`")
-	c.Flags().DurationVar(&f.span, "for", 0, "stop after this `time`, such as 1m")
+	f.span.flag(c, "1m")
 	c.Flags().DurationVar(&f.listen, "listen", 4*time.Second, "how long to listen at each speed, a `time`")
 	c.Flags().BoolVar(&f.json, "json", false, "each exchange as one JSON object on a line")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "only the summary")
@@ -131,11 +132,8 @@ func (f *sniffFlags) decode(d *sniff.Decoder) (string, error) {
 // overhear listens until ctx ends or its time is over, and returns the line with
 // its speed.
 func (f *sniffFlags) overhear(ctx context.Context, words string, d *sniff.Decoder, errs io.Writer) (string, error) {
-	if f.span > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.span)
-		defer cancel()
-	}
+	ctx, cancel := f.span.within(ctx)
+	defer cancel()
 	lines, err := scan.Lines(words)
 	if err != nil {
 		return "", usage("%v", err)
