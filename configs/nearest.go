@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,7 +16,8 @@ func didYouMean(written string, known []string) string {
 }
 
 // nearest is the known word of the smallest edit distance, the first of equals.
-// It is empty if none is within a third of the letters that were written.
+// Where none is within a third of the letters that were written, or the word that
+// is has another beginning, it is the first that begins with them; else none.
 func nearest(written string, known []string) string {
 	const longest = 64 // a longer word is no slip, and the distance costs its square
 	if len(written) > longest {
@@ -29,6 +31,11 @@ func nearest(written string, known []string) string {
 		if d := distance(strings.ToLower(written), k); d <= best && (d < best || word == "") {
 			best, word = d, k
 		}
+	}
+	const few = 3 // letters begin many words
+	begins := func(k string) bool { return strings.HasPrefix(k, strings.ToLower(written)) }
+	if i := slices.IndexFunc(known, begins); i >= 0 && len(written) >= few && (word == "" || best > 1) {
+		return known[i]
 	}
 	return word
 }

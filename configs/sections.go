@@ -95,6 +95,9 @@ func isName(s string) bool {
 
 // notName says what is wrong with a name, and what would do.
 func notName(s string) string {
+	if name, _, glued := strings.Cut(s, ":"); glued && isName(name) {
+		return quote(s) + " is not a name; a blank is missing behind " + quote(name+":")
+	}
 	text := quote(s) + " is not a name; use a-z, 0-9, - and _, and begin with a letter or digit"
 	better := strings.TrimLeft(strings.Map(func(r rune) rune {
 		switch {

@@ -123,6 +123,10 @@ func explainSyntax(problem, line, indent string) string {
 	if strings.Contains(indent, "\t") || strings.Contains(problem, noToken) && strings.Contains(line, "\t") {
 		return "a tab in the indentation; write spaces"
 	}
+	if key, rest, _ := strings.Cut(strings.TrimSpace(line), ":"); isName(key) && rest != "" && rest[0] != ' ' &&
+		strings.Contains(problem, "mapping values are not allowed") {
+		return "a blank is missing behind " + quote(key+":")
+	}
 	if strings.Contains(problem, "did not find expected ',' or '}'") && strings.Contains(line, "${") {
 		return `in braces a variable needs quotes: "${NAME}"`
 	}

@@ -168,6 +168,12 @@ func TestFaultsOfASite(t *testing.T) {
 			"such as pump\nsite.yaml:6:52: devices.Pump.points.x.sacle: unknown key"},
 		{"finds a range that forgot the units", head + "devices:\n  d-{1..3}: {bus: b, unit: 1, points: {x: {holding: 1}}}\n",
 			`devices.d-2.points.x: d-2 and d-1 are both unit 1, point by point; give each device its own unit`},
+		{"says once that the name of a point is none", head + "devices:\n  d: {bus: b, unit: 1, points: {Flow: {holding: 1}, y: {nope: 1}}}\n",
+			"such as flow\nsite.yaml:6:56: devices.d.points.y: has no place"},
+		{"does not call devices without a unit alike", head + "devices:\n  d: {bus: b, points: {x: {holding: 1}}}\n  e: {bus: b, points: {x: {holding: 1}}, nope: 1}\n",
+			"none answers)\nsite.yaml:7:6: devices.e.unit: is missing: give the unit id of the device, 1 to 247 (0 speaks to all at once, and none answers)\nsite.yaml:7:42: devices.e.nope: unknown key"},
+		{"finds bounds that no register holds", head + "devices:\n  d: {bus: b, unit: 1, points: {x: {holding: 1, scale: 0.1, write: {max: 7000}}}}\n",
+			`devices.d.points.x.write.max: 7000 is not from 0 to 6553.5, which is what the point holds`},
 		{"lets two devices share a unit", head + "devices:\n  d: {bus: b, unit: 1, points: {x: {holding: 1}}}\n  e: {bus: b, unit: 1, points: {y: {holding: 1}, z: {nope: 1}}}\n",
 			`site.yaml:7:54: devices.e.points.z.nope: unknown key`},
 		{"finds a port that is none", "upstreams: {c: {url: \"mqtt://x:99999\", out: [{topic: \"#\"}]}}\n", `upstreams.c.url: "99999" is not a port from 1 to 65535`},
@@ -232,7 +238,10 @@ func TestFaultsOfASite(t *testing.T) {
 		{"refuses an age below zero", "upstreams: {c: {url: \"mqtt://x\", backlog: {max_age: -1s}, out: [{topic: \"#\"}]}}\n", `upstreams.c.backlog.max_age: `},
 		{"refuses a backlog that holds nothing", "upstreams: {c: {url: \"mqtt://x\", backlog: {messages: 0}, out: [{topic: \"#\"}]}}\n", `upstreams.c.backlog.messages: `},
 		{"refuses a size without a unit", "upstreams: {c: {url: \"mqtt://x\", backlog: {max: 64}, out: [{topic: \"#\"}]}}\n", `upstreams.c.backlog.max: 64 has no unit`},
-		{"refuses a section it does not know", "bus: {}\n", `bus: unknown key`},
+		{"refuses a section it does not know", "bus: {}\n", `bus: unknown key; did you mean "buses"?`},
+		{"finds a name that took in its section", "buses:\n  b:{driver: gpio}\n", `2:3: buses.b:{driver: "b:{driver" is not a name; a blank is missing behind "b:"`},
+		{"finds a port without its folder", "buses:\n  b: {driver: modbus-rtu, port: ttyUSB0}\n", `2:33: buses.b.port: "ttyUSB0" is not the path of a device file; write /dev/ttyUSB0`},
+		{"finds a port of Windows", "buses:\n  b: {driver: serial, port: COM3}\n", `2:29: buses.b.port: "COM3" is what Windows calls a port; here it is a device file such as /dev/ttyUSB0`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read("site.yaml", []byte(c.text), nil)

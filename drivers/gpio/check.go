@@ -63,6 +63,8 @@ func (a *Address) contradiction() (key, text string) {
 	}
 	output := a.Output()
 	switch {
+	case strings.HasPrefix(a.Line, "-"):
+		return "line", "is the name of a line, such as GPIO17, or its offset on the chip, from 0"
 	case a.Frequency != 0:
 		return "frequency", "goes with pwm"
 	case a.Duty != nil:

@@ -20,6 +20,8 @@ func TestCheckFindsContradictions(t *testing.T) {
 			a.AllowWrite()
 		}, "", ""},
 		"lets a counter be": {func(a *Address) { a.Count, a.Debounce = both, 1 }, "", ""},
+		"refuses a negative offset": {func(a *Address) { a.Line = "-1" },
+			"line", "is the name of a line, such as GPIO17, or its offset on the chip, from 0"},
 		"refuses to count an output": {func(a *Address) { a.Count, a.Direction = rising, out },
 			"count", "an output has no pulses to count; drop direction: out"},
 		"refuses to write an input": {func(a *Address) { a.Direction = in; a.AllowWrite() },

@@ -2,6 +2,7 @@ package line
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,11 +37,23 @@ type Settings struct {
 	memory *memory      // of the adapter; nil: none
 }
 
+// Names of ports that people write in the place of their paths.
+var (
+	bareName    = regexp.MustCompile(`^tty[A-Za-z]+[0-9]+$|^serial[0-9]$`)
+	windowsName = regexp.MustCompile(`^(?i:com)[0-9]+$`)
+)
+
 // Takes is the port, which is of one bus alone.
 func (s *Settings) Takes() (key, what string) { return "port", s.Port }
 
-// Misnamed says what is wrong with the name of the port; nil if nothing is.
-func (s *Settings) Misnamed() error {
+// Validate finds a name of a port that cannot be one.
+func (s *Settings) Validate() error {
+	if bareName.MatchString(s.Port) {
+		return configs.Bad("port", "%q is not the path of a device file; write /dev/%s", s.Port, s.Port)
+	}
+	if windowsName.MatchString(s.Port) {
+		return configs.Bad("port", "%q is what Windows calls a port; here it is a device file such as /dev/ttyUSB0", s.Port)
+	}
 	if !strings.HasPrefix(s.Port, usbScheme) {
 		return nil
 	}

@@ -42,6 +42,9 @@ func twins(points []*drivers.Point) []drivers.Conflict {
 		for _, p := range devices[id] {
 			fmt.Fprintf(&content, "%s %v %s\n", p.Name, p.At, at(p).ValueType())
 		}
+		if at(devices[id][0]).device.Unit == noUnit {
+			continue // said already
+		}
 		twin, known := first[content.String()]
 		if !known {
 			first[content.String()] = id

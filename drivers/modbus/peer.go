@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -41,7 +42,27 @@ func (p *Peer) fault(usual string) error {
 	if err != nil || host == "" {
 		return configs.Bad("address", "%q is not a host, or a host and a port such as 192.168.1.20:%s", p.Host, usual)
 	}
+	if text := hostFault(host); text != "" {
+		return configs.Bad("address", "%q %s", host, text)
+	}
 	return configs.Port("address", port)
+}
+
+// hostFault says what is wrong with the host of an address.
+func hostFault(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return ""
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	switch {
+	case strings.HasPrefix(host, "$"):
+		return "is taken as it is; an environment variable stands in braces: ${NAME}"
+	case strings.ContainsAny(host, " \t$/\\@,;{}[]"):
+		return "is neither a host name nor an IP address"
+	case last != "" && strings.Trim(last, "0123456789") == "": // no name ends so (RFC 3696, 2)
+		return "is not an IP address; it has four numbers from 0 to 255, such as 192.168.1.20"
+	}
+	return ""
 }
 
 // hostPort is the address, with a port where none is written.

@@ -62,7 +62,7 @@ func (s *RTUSettings) Validate() error {
 	if s.DataBits != 8 {
 		return configs.Bad("data_bits", "Modbus RTU needs 8 data bits, not %d", s.DataBits)
 	}
-	return errors.Join(s.Misnamed(), s.oneAtATime())
+	return errors.Join(s.Settings.Validate(), s.oneAtATime())
 }
 
 // Validate finds what Modbus does not allow of a line. (MSL 2.5.2)
@@ -70,7 +70,7 @@ func (s *ASCIISettings) Validate() error {
 	if s.DataBits < 7 {
 		return configs.Bad("data_bits", "Modbus ASCII needs 7 or 8 data bits, not %d", s.DataBits)
 	}
-	return errors.Join(s.Misnamed(), s.oneAtATime())
+	return errors.Join(s.Settings.Validate(), s.oneAtATime())
 }
 
 // Check finds the faults that show only when all points are seen.

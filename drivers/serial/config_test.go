@@ -96,6 +96,7 @@ func TestFaultsAreFoundAtTheirPlace(t *testing.T) {
 		"a length beyond max":        {bus(`length: 9, max: 5`), "2:53: buses.b.frame.length: is more than max"},
 		"a tail of nothing":          {bus(`tail: 1`), "2:51: buses.b.frame.tail: needs end, behind which it stands"},
 		"a checksum outside":         {bus(`length: 2, checksum: {type: sum8, at: 7}`), "2:66: buses.b.frame.checksum: does not lie within length"},
+		"a checksum of many kinds":   {bus(`checksum: {type: crc16}`), `2:62: buses.b.frame.checksum.type: "crc16" is not sum8, xor8, lrc, crc8, crc8-maxim, crc16-modbus, crc16-ccitt or crc16-xmodem; did you mean "crc16-modbus"?`},
 		"an unknown checksum":        {bus(`checksum: {type: crc}`), `2:62: buses.b.frame.checksum.type: "crc" is not sum8, xor8, lrc, crc8, crc8-maxim, crc16-modbus, crc16-ccitt or crc16-xmodem; did you mean "lrc"?`},
 		"an order of one byte":       {bus(`checksum: {type: sum8, order: big}`), "2:75: buses.b.frame.checksum.order: is for checksums of two bytes"},
 		"half a byte":                {bus(`start: "2", end: "03"`), `2:52: buses.b.frame.start: "2" is not bytes in pairs of hexadecimal digits, such as 02 FF`},
