@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 var allViews = []string{"devices", "fleet", "buses", "broker", "upstreams", "log", "config"}
@@ -192,5 +193,32 @@ func TestPageOfASiteWithOddNames(t *testing.T) {
 		b.until(view+" in its cards", `[...document.querySelectorAll('.card > *, .tile > *')].every(e => e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right + 1)`)
 		b.shot("odd-phone-" + strings.ReplaceAll(view, "/", "-"))
 	}
+	b.quietly()
+}
+
+func TestPageDoesNotDrawWhatNobodyVouchesFor(t *testing.T) {
+	d := startDemo(t)
+	b := browse(t)
+	b.size(1100, 900, false)
+	b.visit(d.page)
+	b.sees("5 devices online")
+	now := time.Now().UnixMilli()
+	publish := func(id, status string, args ...string) {
+		published(t, d.watch[3], "-t", "device/"+id+"/info", "-r", "-m", `{"name":"Test `+id+`","via":"demo","points":[{"name":"v","type":"number","topic":"x"}]}`)
+		published(t, d.watch[3], "-t", "device/"+id+"/status", "-r", "-m", status)
+		published(t, d.watch[3], append([]string{"-V", "5", "-t", "device/" + id + "/state", "-m", fmt.Sprintf(`{"ts":%d,"v":1}`, now-60_000)}, args...)...)
+		published(t, d.watch[3], append([]string{"-V", "5", "-t", "device/" + id + "/state", "-m", fmt.Sprintf(`{"ts":%d,"v":2}`, now-40_000)}, args...)...)
+	}
+	publish("well", "online", "-D", "publish", "message-expiry-interval", "3600")
+	publish("late", "online", "-D", "publish", "message-expiry-interval", "1")
+	publish("away", "offline", "-D", "publish", "message-expiry-interval", "3600")
+	line := func(id string) string {
+		return fmt.Sprintf(`[...document.querySelectorAll('.tile')].find(e => e.innerText.includes('Test %s'))?.querySelector('.spark path')?.getAttribute('d')`, id)
+	}
+	b.until("a line up to now", `/H96$/.test(`+line("well")+`)`)
+	b.until("a line that ends", `/L[\d. ]+$/.test(`+line("late")+`)`)
+	b.until("another", `/L[\d. ]+$/.test(`+line("away")+`)`)
+	b.until("why", `/no news for \d+ s/.test([...document.querySelectorAll('.tile')].find(e => e.innerText.includes('Test late')).innerText)`)
+	b.accessible("late")
 	b.quietly()
 }

@@ -25,6 +25,8 @@ export interface Message {
   text: string;
   /** It was kept by the broker from before we subscribed. */
   kept: boolean;
+  /** When it is not true any more unless it is said again; undefined: that is not known. */
+  until?: number;
   bytes: number;
 }
 
@@ -153,7 +155,11 @@ export class Link {
         return;
       }
     }
-    const m = { topic, text: new TextDecoder().decode(payload), kept: packet.retain, bytes: payload.length };
+    const expiry = packet.properties?.messageExpiryInterval;
+    const m = {
+      topic, text: new TextDecoder().decode(payload), kept: packet.retain, bytes: payload.length,
+      until: expiry === undefined ? undefined : Date.now() + expiry * 1000,
+    };
     if (m.kept && this.settling !== undefined) this.settle();
     for (const tap of this.taps) tap(m);
     this.take(m);

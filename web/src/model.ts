@@ -4,6 +4,7 @@
 import { signal, type Signal } from '@preact/signals';
 import { Clock } from './clock';
 import { Series } from './history';
+import { now } from './now';
 import type { Value } from './words';
 
 export interface Point {
@@ -66,6 +67,8 @@ export class Device {
   readonly heard = new Map<string, number>();
   /** The last good value of each point, whatever came of it since. */
   readonly last = new Map<string, Value>();
+  /** Until when the state holds if it is not said again; undefined: nobody knows. */
+  until: number | undefined;
   private readonly clock = new Clock();
 
   constructor(
@@ -86,17 +89,14 @@ export class Device {
     return `${this.prefix}device/${this.id}/${rest}`;
   }
 
-  /** How far its clock is ahead of ours, in ms. Its gateway's is the same one. */
+  /** How far its clock, which is its gateway's, is ahead of ours, in ms. */
   get skew(): number {
-    return this.clock.ahead ?? gatewayOf(this)?.clock.ahead ?? 0;
+    return (gatewayOf(this) ?? this).clock.ahead ?? 0;
   }
 
   /** Learns of the clock from a message that came this moment. */
   stamped(ts: number): void {
-    const now = Date.now();
-    this.clock.hear(ts, now);
-    const gw = gatewayOf(this);
-    if (gw !== this) gw?.clock.hear(ts, now);
+    (gatewayOf(this) ?? this).clock.hear(ts, Date.now());
   }
 
   /** A time that the device tells, in the clock of this browser. */
@@ -116,7 +116,7 @@ export class Device {
   }
 
   /** Takes a state in: values for the tile, numbers for the charts. */
-  take(s: State): void {
+  take(s: State, until?: number): void {
     for (const [name, v] of Object.entries(s.values)) {
       if ((this.heard.get(name) ?? 0) <= s.ts) {
         this.heard.set(name, s.ts);
@@ -126,7 +126,9 @@ export class Device {
       if (n !== undefined) this.seriesOf(name).add(s.ts, n);
     }
     const before = this.state.value;
-    if (before === undefined || before.ts <= s.ts) this.state.value = s;
+    if (before !== undefined && before.ts > s.ts) return;
+    this.until = until ?? this.until;
+    this.state.value = s;
   }
 
   addEvent(e: DeviceEvent): void {
@@ -176,6 +178,12 @@ export interface Effective {
   since?: number;
   /** Why it is not online. */
   reason: string;
+}
+
+/** Whether the last values are still those of now: a device that is away, or whose
+    gateway has not vouched for them in time, leaves them open. */
+export function holds(d: Device): boolean {
+  return effective(d).online && (d.until === undefined || now.value < d.until);
 }
 
 /** A device is up if it and its gateway are. */

@@ -96,7 +96,7 @@ function takeDocument(d: Device, rest: string, m: Message): void {
       d.health.value = readHealth(doc);
       break;
     case 'state':
-      d.take(readState(d, doc, m.kept));
+      d.take(readState(d, doc, m.kept), m.until);
       break;
     case 'event':
       d.addEvent({ at: Date.now(), text: m.text });

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { devices, gatewayOf, type Device, type Point } from '../model';
+import { devices, gatewayOf, holds, type Device, type Point } from '../model';
 import { now } from '../now';
 import { Accounts } from '../parts/accounts';
 import { Chart, type Line } from '../parts/chart';
@@ -73,7 +73,7 @@ function Row({ device: d, point: p }: { device: Device; point: Point }) {
   return (
     <tr>
       <th scope="row">{p.name}</th>
-      <td class="value"><span class={error === undefined ? '' : 'dim'}>{p.flags !== undefined ? <Flags value={d.last.get(p.name)} /> : show(d.last.get(p.name))}<span class="unit">{unitOf(p.unit)}</span></span>{error !== undefined && <div class="bad-text small">{error}</div>}</td>
+      <td class="value"><span class={error === undefined && holds(d) ? '' : 'dim'}>{p.flags !== undefined ? <Flags value={d.last.get(p.name)} /> : show(d.last.get(p.name))}<span class="unit">{unitOf(p.unit)}</span></span>{error !== undefined && <div class="bad-text small">{error}</div>}</td>
       <td class="dim nowrap">{heard === undefined ? '' : ago(now.value - heard)}</td>
       <td>{p.writable ? <Control device={d} point={p} /> : <span class="dim small">read only</span>}</td>
       <td><Copy text={d.prefix + p.topic} /></td>
@@ -117,7 +117,7 @@ function Charts({ device: d }: { device: Device }) {
 function lineOf(d: Device, p: Point): Line | undefined {
   if (p.write_only || p.type === 'text' && p.enum === undefined) return undefined;
   const words = p.type === 'bool' ? ['off', 'on'] : p.enum;
-  return { name: p.name, series: d.seriesOf(p.name), unit: unitOf(p.unit), steps: words !== undefined, words, holds: d.state.value?.errors[p.name] === undefined };
+  return { name: p.name, series: d.seriesOf(p.name), unit: unitOf(p.unit), steps: words !== undefined, words, holds: holds(d) && d.state.value?.errors[p.name] === undefined };
 }
 
 /** What the device told by itself. */

@@ -4,11 +4,11 @@ import { Doubt } from '../parts/doubt';
 import { Empty } from '../parts/empty';
 import { Flags } from '../parts/flags';
 import { Status } from '../parts/status';
-import { byTitle, devices, effective, gateways, type Device, type Point } from '../model';
+import { byTitle, devices, effective, gateways, holds, type Device, type Point } from '../model';
 import { now } from '../now';
 import { to } from '../route';
 import { chosen } from '../site';
-import { ago, plural, show, unitOf } from '../words';
+import { ago, plural, show, span, unitOf } from '../words';
 
 const many = 12; // tiles, from which on they can be searched
 const mostRows = 7; // in a tile; the device's own view has them all
@@ -80,7 +80,7 @@ function Row({ device: d, point: p }: { device: Device; point: Point }) {
   return (
     <tr title={error}>
       <th scope="row">{p.name}</th>
-      <td class="spark-cell">{p.type !== 'text' || steps ? <Spark series={d.seriesOf(p.name)} steps={steps} hold={error === undefined} /> : null}</td>
+      <td class="spark-cell">{p.type !== 'text' || steps ? <Spark series={d.seriesOf(p.name)} steps={steps} hold={holds(d) && error === undefined} /> : null}</td>
       {failed
         ? <td class="value bad-text small" colSpan={2}>{error}</td>
         : <><td class="value">{show(d.last.get(p.name))}</td><td class="unit">{unitOf(p.unit)}</td></>}
@@ -90,5 +90,7 @@ function Row({ device: d, point: p }: { device: Device; point: Point }) {
 
 function Age({ device: d }: { device: Device }) {
   const s = d.state.value;
-  return <>{s === undefined ? 'no value yet' : ago(now.value - s.ts)}</>;
+  if (s === undefined) return <>no value yet</>;
+  const age = ago(now.value - s.ts);
+  return effective(d).online && !holds(d) ? <strong class="warn-text">no news for {span(now.value - s.ts)}</strong> : <>{age}</>;
 }
