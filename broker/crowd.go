@@ -7,7 +7,9 @@ import "time"
 // only for clients that keep up with that: one that takes nothing for
 // crowdPatience, or lets nobody go on within crowdLimit, is not waited for during
 // crowdMemory, so a client that reads slowly or not at all costs a publisher some
-// two percent of its time at most. Nor is any other client that has not taken much
+// two percent of its time at most. Nobody has to find that out of a client that has
+// taken nothing for so long already, or a hundred of them would hold up a publisher
+// for most of its time. Nor is any other client that has not taken much
 // yet waited for then, so that many of them, or one that comes back under another
 // name, cost no more. Where many wait they go on one by one, each
 // with all that it has to say: if all went at once, most would fill the queue
@@ -28,11 +30,12 @@ type crowd struct {
 	turn   chan struct{} // taken by who may go on, closed for all; nil: nobody waits
 	turns  int           // so many were given
 	until  time.Time     // until then nobody shall wait
+	moved  time.Time     // when the queue last began, or gave a message to the client
 }
 
 // crowded says whether publishers shall wait. The session's lock is held.
 func (s *session) crowded(now time.Time) bool {
-	return s.crowd.over(&s.queue, crowdShare) && now.After(s.crowd.until) &&
+	return s.crowd.over(&s.queue, crowdShare) && now.After(s.crowd.until) && now.Sub(s.crowd.moved) < crowdPatience &&
 		(s.proven() || now.UnixNano() > s.server.newcomers.Load())
 }
 

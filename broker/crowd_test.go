@@ -101,6 +101,7 @@ func TestNobodyWaitsForTheNextThatTakesNothing(t *testing.T) {
 		s := crowdAround(1)
 		<-s.gone
 		next, old := s.server.newSession("other", false), s.server.newSession("old", false)
+		next.crowd.moved, old.crowd.moved = time.Now(), time.Now()
 		for range crowdLen {
 			next.queue.push(delivery{message: &message{}})
 			old.queue.push(delivery{message: &message{}})
@@ -116,8 +117,36 @@ func TestNobodyWaitsForTheNextThatTakesNothing(t *testing.T) {
 			t.Error("a client that took its messages so far is not waited for")
 		}
 		time.Sleep(crowdMemory + 1)
+		next.crowd.moved = time.Now()
 		if !next.crowded(time.Now()) {
 			t.Error("no newcomer is ever waited for again")
+		}
+	})
+}
+
+// A hundred dashboards may fall asleep together, each of which took all before.
+func TestManyThatStopTakingCostOneWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := crowdAround(1)
+		asleep := s.server.newSession("asleep", false)
+		for range crowdLen {
+			asleep.queue.push(delivery{message: &message{}})
+			asleep.queue.pop()
+		}
+		for range crowdLen {
+			asleep.queue.push(delivery{message: &message{}})
+		}
+		asleep.crowd.moved = time.Now()
+		if !asleep.crowded(time.Now()) {
+			t.Error("one that took all until now is not waited for")
+		}
+		<-s.gone
+		if asleep.crowded(time.Now()) {
+			t.Error("after one wait there is another")
+		}
+		time.Sleep(crowdMemory)
+		if asleep.crowded(time.Now()) {
+			t.Error("after a while there is another wait")
 		}
 	})
 }

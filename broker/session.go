@@ -105,6 +105,9 @@ func (s *session) offer(k *courier, how *tree.Delivery, share mqtt.Filter, now t
 		return
 	}
 	d.message = p.keep()
+	if s.queue.len() == 0 {
+		s.crowd.moved = now
+	}
 	s.enqueue(d)
 	if c != nil && s.crowded(now) {
 		k.crowded = s
@@ -274,6 +277,7 @@ func (s *session) moveQueue(now time.Time) *line {
 			return &c.line
 		}
 		s.queue.pop()
+		s.crowd.moved = now
 	}
 	s.full = false
 	return &c.line
