@@ -76,15 +76,49 @@ func (d *boardDevice) info(payload []byte) {
 	}
 }
 
-// lines is the board as a table.
-func (b *board) lines(now time.Time, color bool) []string {
-	lines := []string{fmt.Sprintf("%-10s %-8s %-18s %12s %-6s %s", "DEVICE", "STATUS", "POINT", "VALUE", "UNIT", "SENT")}
+// tableWidth is what the table takes as far as its values.
+const tableWidth = 52
+
+// lines is the board as a table, and how many of its lines are of the field: the
+// gateway's own stand below them.
+func (b *board) lines(now time.Time, color bool) (lines []string, field int) {
+	lines = []string{fmt.Sprintf("%-10s %-8s %-18s %12s %-6s %s", "DEVICE", "STATUS", "POINT", "VALUE", "UNIT", "SENT")}
 	for _, d := range b.inOrder() {
 		name, status := d.id, paint(fmt.Sprintf("%-8s", d.status), d.status, color)
 		for _, p := range d.points {
 			lines = append(lines, fmt.Sprintf("%-10s %s %-18s %12s %-6s %s", name, status, p.name, p.value, p.unit, p.age(now)))
 			name, status = "", strings.Repeat(" ", 8)
 		}
+		if d.last == 0 {
+			field = len(lines)
+		}
+	}
+	return lines, field
+}
+
+// short is the board in so many lines a device, for terminals that do not hold
+// the table: the first of its values.
+func (b *board) short(width, each int, color bool) []string {
+	var lines []string
+	for _, d := range b.inOrder() {
+		line := fmt.Sprintf("%-10s %s", d.id, paint(fmt.Sprintf("%-8s", d.status), d.status, color))
+		used, of := len("device     offline "), 1
+		for _, p := range d.points {
+			if p.value == "" {
+				continue
+			}
+			text := "  " + strings.TrimRight(p.name+" "+p.value+" "+p.unit, " ")
+			if used += utf8.RuneCountInString(text); used > width && of == each {
+				break
+			}
+			if used > width {
+				lines = append(lines, line)
+				line, used, of = text, utf8.RuneCountInString(text), of+1
+				continue
+			}
+			line += text
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

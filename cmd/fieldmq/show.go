@@ -161,7 +161,7 @@ func (s *show) draw(ctx context.Context) error {
 	}
 }
 
-// screen is all that stands on the terminal, cut to its size.
+// screen is all that stands on the terminal.
 func (s *show) screen(now time.Time) string {
 	width, height, err := term.GetSize(int(s.terminal.Fd()))
 	if err != nil || width <= 0 || height <= 0 {
@@ -169,18 +169,10 @@ func (s *show) screen(now time.Time) string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lines := append([]string{"fieldmq demo, " + now.Sub(s.began).Round(time.Second).String(), ""}, s.directions()...)
-	lines = append(lines, fmt.Sprintf("keys     1-%d silence %s, cloud; 0 all well; Ctrl-C ends", len(breakable)+1, strings.Join(breakable, ", ")), "")
-	lines = append(lines, s.board.lines(now, colors())...)
-	lines = append(lines, "")
-	lines = append(lines, s.notes...)
-	if len(lines) > height {
-		lines = lines[:height]
-	}
-	for i := range lines {
-		lines[i] = cut(lines[i], width) + clearLine
-	}
-	return home + strings.Join(lines, "\r\n") + clearDown
+	head := append([]string{"fieldmq demo, " + now.Sub(s.began).Round(time.Second).String(), ""}, s.directions()...)
+	head = append(head, fmt.Sprintf("keys     1-%d silence %s, cloud; 0 all well; Ctrl-C ends", len(breakable)+1, strings.Join(breakable, ", ")))
+	head = append(append(head, s.notes...), "")
+	return layOut(head, &s.board, width, height, now, colors())
 }
 
 // colors says whether the person wants them (https://no-color.org).
