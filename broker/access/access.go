@@ -3,7 +3,8 @@
 //
 // Passwords are checked against slow hashes, a few at a time; what was checked
 // once is remembered in a form that is of no use elsewhere, so that clients
-// that come back cost next to nothing. Guessing is slowed.
+// that come back cost next to nothing. Guessing is slowed; a wrong password that
+// comes again is no guess.
 package access
 
 import (
@@ -96,7 +97,7 @@ func (c *Control) authenticate(users *Users, p *broker.Peer, password []byte) (r
 	}
 	attempt := credential{user: p.User, password: password, stored: known}
 	switch {
-	case password == nil:
+	case password == nil, c.verifier.refused(attempt):
 		return packet.BadUserOrPassword, ""
 	case c.brake.wait(from, time.Now()) > 0:
 		return packet.ConnectionRate, ""

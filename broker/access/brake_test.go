@@ -121,8 +121,8 @@ func TestGuessIsRefusedWithoutALook(t *testing.T) {
 		t.Fatal(r)
 	}
 	got := map[packet.Reason]int{}
-	for range 20 {
-		got[control.Connect(peer("ann", "a"), []byte("no"))]++
+	for i := range 20 {
+		got[control.Connect(peer("ann", "a"), fmt.Append(nil, "no", i))]++
 	}
 	if got[packet.ConnectionRate] < 10 || got[packet.BadUserOrPassword] == 0 || slow.calls > 10 {
 		t.Errorf("got %v with %d checks", got, slow.calls)
@@ -131,6 +131,28 @@ func TestGuessIsRefusedWithoutALook(t *testing.T) {
 	elsewhere.Addr = &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2)}
 	if r := control.Connect(elsewhere, []byte("yes")); r != packet.Success {
 		t.Errorf("at another address: %v", r)
+	}
+}
+
+// A device that nobody has told of the new password comes again and again with the
+// old one. Others with its user may come from the same address.
+func TestOldPasswordIsNoGuess(t *testing.T) {
+	slow := &counted{}
+	control := New(&Users{byName: map[string]stored{"ann": {"one", slow}}, nobody: newNobody()}, nil)
+	for range 100 {
+		if r := control.Connect(peer("ann", "old"), []byte("no")); r != packet.BadUserOrPassword {
+			t.Fatal(r)
+		}
+	}
+	if slow.calls != 1 {
+		t.Errorf("checked %d times", slow.calls)
+	}
+	if r := control.Connect(peer("ann", "new"), []byte("yes")); r != packet.Success {
+		t.Errorf("another client of the user: %v", r)
+	}
+	control.Set(&Users{byName: map[string]stored{"ann": {"two", newPlain("no")}}, nobody: newNobody()}, nil)
+	if r := control.Connect(peer("ann", "old"), []byte("no")); r != packet.Success {
+		t.Errorf("when it is right: %v", r)
 	}
 }
 

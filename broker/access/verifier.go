@@ -32,7 +32,8 @@ type verifier struct {
 	slots   chan struct{} // one for each hash under way, which costs a processor and memory
 	closed  chan struct{}
 	waiting *atomic.Int32
-	memory  *memory
+	right   *memory
+	wrong   *memory
 }
 
 // memory is a set of credentials.
@@ -49,9 +50,12 @@ func newVerifier() verifier {
 		slots:   make(chan struct{}, min(max(1, runtime.GOMAXPROCS(0)/2), 2)),
 		closed:  make(chan struct{}),
 		waiting: new(atomic.Int32),
-		memory:  &memory{set: map[[sha256.Size]byte]struct{}{}},
+		right:   newMemory(),
+		wrong:   newMemory(),
 	}
 }
+
+func newMemory() *memory { return &memory{set: map[[sha256.Size]byte]struct{}{}} }
 
 // enter waits for the turn to check a password. It fails if too many wait, and
 // at the end of the process.
@@ -80,15 +84,20 @@ func (v *verifier) verify(c credential) bool {
 		return true
 	}
 	if !c.stored.hash.fits(c.password) {
+		v.wrong.add(v.digest(c))
 		return false
 	}
-	v.memory.add(v.digest(c))
+	v.right.add(v.digest(c))
 	return true
 }
 
 // remembers says whether the password was right before. One that has changed
 // since is not.
-func (v *verifier) remembers(c credential) bool { return v.memory.has(v.digest(c)) }
+func (v *verifier) remembers(c credential) bool { return v.right.has(v.digest(c)) }
+
+// refused says whether the password was wrong before. Who brings it again does not
+// guess: it is a device that nobody has told of the new one.
+func (v *verifier) refused(c credential) bool { return v.wrong.has(v.digest(c)) }
 
 // digest names a credential; only this process can.
 func (v *verifier) digest(c credential) (d [sha256.Size]byte) {
