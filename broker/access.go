@@ -45,11 +45,13 @@ type Access interface {
 	Recall(p *Peer)
 }
 
-// Teller is an Access that can say what a client may publish to, before it tries.
+// Teller is an Access that can say what a client may, before it tries.
 type Teller interface {
 	// Publishable are filters that take all topics that MayPublish allows, and no
 	// others but those that are denied.
 	Publishable(p *Peer) []mqtt.Filter
+	// Subscribable are filters that MaySubscribe allows, and all that lie within one.
+	Subscribable(p *Peer) []mqtt.Filter
 }
 
 // NoUsers is the Access of a broker that knows no users: where a listener lets
@@ -86,6 +88,9 @@ func (NoUsers) Recall(*Peer) {}
 
 // Publishable are all topics but the server's own.
 func (NoUsers) Publishable(*Peer) []mqtt.Filter { return everything }
+
+// Subscribable are all.
+func (NoUsers) Subscribable(*Peer) []mqtt.Filter { return []mqtt.Filter{"#", "$SYS/#"} }
 
 // everything takes all topics but the server's own, to which nobody publishes.
 var everything = []mqtt.Filter{"#", "$CONTROL/#", BridgeState}

@@ -8,12 +8,14 @@ import (
 	"fieldmq/broker/packet"
 )
 
-// twoFilters is an Access that lets everybody publish to two filters.
+// twoFilters is an Access that lets everybody publish to two filters, and subscribe to one.
 type twoFilters struct{ NoUsers }
 
 func (twoFilters) Publishable(*Peer) []mqtt.Filter { return []mqtt.Filter{"a/+", "b/#"} }
 
-func TestClientThatAsksIsToldWhatItMayPublish(t *testing.T) {
+func (twoFilters) Subscribable(*Peer) []mqtt.Filter { return []mqtt.Filter{"c"} }
+
+func TestClientThatAsksIsToldWhatItMay(t *testing.T) {
 	server, addr := start(t, Defaults())
 	server.Access = twoFilters{}
 	ask := []mqtt.UserProperty{{Name: "rights", Value: "publish"}}
@@ -25,6 +27,8 @@ func TestClientThatAsksIsToldWhatItMayPublish(t *testing.T) {
 		want    string
 	}{
 		{"asks", packet.V5, ask, packet.MaxPacket, "[{rights told} {publish a/+} {publish b/#}]"},
+		{"asks for both", packet.V5, append(ask[:1:1], mqtt.UserProperty{Name: "rights", Value: "subscribe"}), packet.MaxPacket, "[{rights told} {publish a/+} {publish b/#} {subscribe c}]"},
+		{"asks for the other", packet.V5, []mqtt.UserProperty{{Name: "rights", Value: "subscribe"}}, packet.MaxPacket, "[{rights told} {subscribe c}]"},
 		{"asks for something else", packet.V5, []mqtt.UserProperty{{Name: "rights", Value: "all"}}, packet.MaxPacket, "[]"},
 		{"asks for nothing", packet.V5, nil, packet.MaxPacket, "[]"},
 		{"has no room for the answer", packet.V5, ask, 40, "[]"},

@@ -171,6 +171,17 @@ func (c *Control) Publishable(p *broker.Peer) []mqtt.Filter {
 	return []mqtt.Filter{"#", broker.BridgeState}
 }
 
+// Subscribable are the filters that the client may subscribe to, and to all within.
+func (c *Control) Subscribable(p *broker.Peer) []mqtt.Filter {
+	switch g := c.grant(p); {
+	case !g.all:
+		return g.subscribe
+	case p.Local:
+		return []mqtt.Filter{"#", "$SYS/#"}
+	}
+	return []mqtt.Filter{"#"}
+}
+
 // MaySubscribe says whether the client may have all that the filter takes, but for
 // what is denied.
 func (c *Control) MaySubscribe(p *broker.Peer, filter mqtt.Filter) bool {

@@ -95,6 +95,11 @@ func TestRulesDecide(t *testing.T) {
 				}
 			} else {
 				got = control.MaySubscribe(p, mqtt.Filter(c.what))
+				for _, f := range control.Subscribable(p) {
+					if !control.MaySubscribe(p, f) && len(control.Denied(p)) == 0 {
+						t.Errorf("user %q is told of %s, which is refused", c.user, f)
+					}
+				}
 			}
 			if got != c.want {
 				t.Errorf("user %q, client %q: %s %s: %v", c.user, c.client, c.do, c.what, got)
@@ -114,6 +119,9 @@ func TestWithoutRulesOnlySystemTopicsAreKept(t *testing.T) {
 			t.Errorf("local %v: $SYS is as for the others", local)
 		}
 		if told := control.Publishable(p); !takes(told, "a") || takes(told, "$CONTROL/log") != local {
+			t.Errorf("local %v: told of %v", local, told)
+		}
+		if told := control.Subscribable(p); !takes(told, "a") || takes(told, "$SYS/broker/uptime") != local {
 			t.Errorf("local %v: told of %v", local, told)
 		}
 		if state := "$SYS/broker/connection/box/state"; !control.MayPublish(p, state) || !takes(control.Publishable(p), state) {

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import type { IClientPublishOptions, IConnackPacket, IPublishPacket } from 'mqtt';
 import MqttClient from 'mqtt/lib/client';
-import { question, readRights, rights } from './rights';
+import { question, readRights, rights, within } from './rights';
 import type { Credentials } from './settings';
 import { openSocket, unusable } from './socket';
 
@@ -55,6 +55,7 @@ export class Link {
   private readonly filters = new Map<string, number>();
   private readonly waiting = new Map<string, Waiting>();
   private readonly taps = new Set<(m: Message) => void>();
+  private mine: readonly string[] | undefined; // filters that we may have
   private replyTopics = new Set<string>();
   private asked = 0;
   private settling: ReturnType<typeof setTimeout> | undefined;
@@ -107,7 +108,9 @@ export class Link {
 
   private connected(client: MqttClient, answer: IConnackPacket): void {
     if (client !== this.client) return;
-    rights.value = readRights(answer.properties?.userProperties as Record<string, string | string[]> | undefined);
+    const told = answer.properties?.userProperties as Record<string, string | string[]> | undefined;
+    rights.value = readRights(told, 'publish');
+    this.mine = readRights(told, 'subscribe');
     this.replyTopics.clear();
     refused.value = [];
     linkState.value = { kind: 'online' };
@@ -185,15 +188,21 @@ export class Link {
       return;
     }
     this.filters.delete(filter);
-    if (this.client?.connected) this.client.unsubscribe(filter);
+    if (!this.client?.connected) return;
+    const others = new Set([...this.filters.keys()].flatMap((f) => within(f, this.mine)));
+    for (const f of within(filter, this.mine)) if (!others.has(f)) this.client.unsubscribe(f);
   }
 
   private send(filters: string[]): void {
     if (filters.length === 0 || !this.client?.connected) return;
     for (const filter of filters) {
-      this.client.subscribe(filter, { qos: 1 }, (_, __, answer) => {
-        if (denied(answer)) refused.value = [...refused.value, filter];
-      });
+      const mine = within(filter, this.mine);
+      // What is not ours is asked for all the same: the broker knows best.
+      for (const f of mine.length > 0 ? mine : [filter]) {
+        this.client.subscribe(f, { qos: 1 }, (_, __, answer) => {
+          if (denied(answer)) refused.value = [...refused.value, f];
+        });
+      }
     }
   }
 
