@@ -22,13 +22,15 @@ import (
 	"fieldmq/broker/tree"
 )
 
-// Server is an MQTT server. Access and Store are set before it is used; all
+// Server is an MQTT server. Its fields are set before it is used; all
 // methods may be called from many goroutines.
 type Server struct {
 	// Access decides who may do what. NoUsers unless told otherwise.
 	Access Access
 	// Store keeps what must outlive the server. Nil: nothing does.
 	Store Store
+	// Version is that of the program, for those who ask under $SYS.
+	Version string
 
 	limits   atomic.Pointer[Config]
 	log      *slog.Logger
@@ -62,6 +64,7 @@ type Server struct {
 func New(cfg Config, log *slog.Logger) *Server {
 	s := &Server{
 		Access:    NoUsers{},
+		Version:   "unknown",
 		finishing: finishing,
 		log:       log,
 		tree:      tree.New[*session](),

@@ -3,7 +3,6 @@ package broker
 import (
 	"fmt"
 	"math"
-	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 	"strings"
@@ -54,7 +53,7 @@ var windows = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 func newSys(s *Server, now time.Time) *sys {
 	y := &sys{server: s, began: now}
 	y.heap[0].Name = "/memory/classes/heap/objects:bytes"
-	y.say("version", func() string { return "fieldmq version " + version() })
+	y.say("version", func() string { return "fieldmq version " + s.Version })
 	y.say("uptime", func() string { return fmt.Sprintf("%d seconds", int(time.Since(y.began).Seconds())) })
 	y.clients()
 	y.traffic()
@@ -199,14 +198,6 @@ func (s *Server) count() (c census) {
 		held.mu.Unlock()
 	}
 	return c
-}
-
-// version is that of the module.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }
 
 // topicLevel writes a client identifier as one level of a topic: "%", "/", "+"

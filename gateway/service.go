@@ -57,7 +57,7 @@ func OpenBroker(ctx context.Context, config *Broker, log *slog.Logger) (*Service
 	s.doors, s.users = first.doors, newFiles(config.Users)
 	s.access = access.New(first.users, config.Access)
 	s.server = broker.New(config.Config, log.With("part", "broker"))
-	s.server.Access = s.access
+	s.server.Access, s.server.Version = s.access, Version()
 	for _, d := range s.doors {
 		s.warnShut(d)
 	}

@@ -257,3 +257,13 @@ func TestHangupReadsTheLimitsAgain(t *testing.T) {
 	watch.expect("t long")
 	b.expect("takes a restart\" key=store.max")
 }
+
+func TestBrokerHasTheVersionOfTheProgram(t *testing.T) {
+	b := newBroker(t, "broker: {listen: [{url: \"mqtt://127.0.0.1:PORT\"}]}\n", func(string) {})
+	ours, _, _ := output(t, binary, "version")
+	told, errs, code := output(t, "mosquitto_sub", b.args("-C", "1", "-t", "$SYS/broker/version")...)
+	version, named := strings.CutPrefix(strings.TrimSpace(told), "fieldmq version ")
+	if code != 0 || !named || !strings.Contains(ours, version) {
+		t.Errorf("told %q (%s), the program says %q", told, errs, ours)
+	}
+}
