@@ -69,12 +69,12 @@ var (
 	_ drivers.Bounded = (*Address)(nil)
 )
 
-// String is `match "T=(.*)"` or "byte 3".
+// String is "match 'T=(.*)'" or "byte 3".
 func (a *Address) String() string {
 	if a.At != nil {
 		return fmt.Sprint("byte ", *a.At)
 	}
-	return fmt.Sprintf("match %q", a.Match)
+	return "match " + written(a.Match)
 }
 
 // Kind is the kind of the type.

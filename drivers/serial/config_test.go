@@ -106,7 +106,7 @@ func TestFaultsAreFoundAtTheirPlace(t *testing.T) {
 		"an escape of no digits":     {bus(`line: '\xZZ'`), `2:51: buses.b.frame.line: \xZZ is not two hexadecimal digits after \x`},
 		"a gap without unit":         {bus(`gap: 20`), "2:50: buses.b.frame.gap: 20 has no unit; write 20s or 20ms"},
 		"a point without place":      {dev(`type: int`), "2:19: devices.d.points.p: has no place in a frame; write match for text, or at for binary values"},
-		"an open parenthesis":        {dev(`match: 'T=(\d'`), `2:27: devices.d.points.p.match: is no regular expression: a parenthesis is not closed, at "T=(\\d"`},
+		"an open parenthesis":        {dev(`match: 'T=(\d'`), `2:27: devices.d.points.p.match: is no regular expression: a parenthesis is not closed, at 'T=(\d'`},
 		"a group too far":            {dev(`match: 'T=(\d)', group: 2`), "2:44: devices.d.points.p.group: match has 1 group, not 2"},
 		"a group of no name":         {dev(`match: 'T=(\d)', group: t`), "2:44: devices.d.points.p.group: match has no group (?P<t>...)"},
 		"a binary type of a text":    {dev(`match: 'T', type: uint16`), "2:38: devices.d.points.p.type: uint16 is binary and needs at; write float, int, hex, bool or string"},
@@ -120,14 +120,14 @@ func TestFaultsAreFoundAtTheirPlace(t *testing.T) {
 		"a bit of a float":           {dev(`at: 4, type: float32, bit: 8`), "2:47: devices.d.points.p.bit: is for unsigned integers; float32 is none"},
 		"words without bool":         {dev(`match: 'T', true_is: ON`), "2:19: devices.d.points.p.type: must be bool for true_is and false_is"},
 		"an answer to nothing":       {dev(`match: 'T', expect: OK`), "2:40: devices.d.points.p.expect: is the answer to a command, which is missing"},
-		"an answer that is none":     {dev(`match: 'T', command: X, expect: '('`), `2:52: devices.d.points.p.expect: is no regular expression: a parenthesis is not closed, at "("`},
+		"an answer that is none":     {dev(`match: 'T', command: X, expect: '('`), `2:52: devices.d.points.p.expect: is no regular expression: a parenthesis is not closed, at '('`},
 		"two places for the value":   {dev(`match: 'T', command: 'X {} {}'`), "2:41: devices.d.points.p.command: has more than one place for the value"},
 		"an unknown format":          {dev(`match: 'T', command: 'X {%q}'`), `2:41: devices.d.points.p.command: "{%q}" is no format such as {%05.1f}, {%03d}, {%X} or {%-8s}`},
 		"a value beyond the frame":   {bus(`length: 4`) + dev(`at: 3, type: uint16`), "4:24: devices.d.points.p.at: the value does not lie within the frame's 4 bytes"},
 		"a value before the frame":   {bus(`length: 1`) + dev(`at: -2`), "4:24: devices.d.points.p.at: the value does not lie within the frame's 1 byte"},
 		"a group of bytes":           {dev(`at: 4, group: 1`), "2:34: devices.d.points.p.group: is for match"},
-		"nothing to repeat":          {dev(`match: '*'`), `2:27: devices.d.points.p.match: is no regular expression: there is nothing to repeat; write \* for the character, at "*"`},
-		"a repetition beyond reason": {dev(`match: 'x{2000}'`), `2:27: devices.d.points.p.match: is no regular expression: invalid repeat count, at "{2000}"`},
+		"nothing to repeat":          {dev(`match: '*'`), `2:27: devices.d.points.p.match: is no regular expression: there is nothing to repeat; write \* for the character, at '*'`},
+		"a repetition beyond reason": {dev(`match: 'x{2000}'`), `2:27: devices.d.points.p.match: is no regular expression: invalid repeat count, at '{2000}'`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"fieldmq/configs"
 	"fieldmq/drivers"
@@ -66,9 +67,17 @@ func badExpression(key string, err error) error {
 		syntax.ErrTrailingBackslash:     `it ends with a backslash; write \\ for the character`,
 	}
 	if text, ok := words[fault.Code]; ok {
-		return configs.Bad(key, "is no regular expression: %s, at %q", text, fault.Expr)
+		return configs.Bad(key, "is no regular expression: %s, at %s", text, written(fault.Expr))
 	}
-	return configs.Bad(key, "is no regular expression: %s, at %q", fault.Code, fault.Expr)
+	return configs.Bad(key, "is no regular expression: %s, at %s", fault.Code, written(fault.Expr))
+}
+
+// written is an expression as it stands in a file, where a backslash is one.
+func written(expression string) string {
+	if strings.ContainsFunc(expression, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(expression)
+	}
+	return "'" + strings.ReplaceAll(expression, "'", "''") + "'"
 }
 
 func (t *text) find(frame []byte) (reading, bool) {

@@ -185,3 +185,16 @@ func checkReading(t *testing.T, a *Address, got reading, ok bool) {
 		t.Errorf("text %q", v)
 	}
 }
+
+// Whoever compares it with the file finds it there letter by letter.
+func TestExpressionsAreShownAsTheyAreWritten(t *testing.T) {
+	for match, want := range map[string]string{
+		`(\d+)\s*kg`: `match '(\d+)\s*kg'`,
+		`it's`:       `match 'it''s'`,
+		"a\x02b":     `match "a\x02b"`,
+	} {
+		if got := (&Address{Match: match}).String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// port is the beginning of what is a serial port and no host, names without a path
+// among them, which the driver knows to explain.
+var port = regexp.MustCompile(`^\.?/|^usb:|^tty[A-Za-z]+[0-9]+$|^(?i:com)[0-9]+$`)
+
 // line is data bits, parity and stop bits in the usual notation, such as 8E1.
 var line = regexp.MustCompile(`^([5-8])([NEOneo])([12])$`)
 
@@ -22,7 +26,7 @@ func BusSection(words string) (map[string]any, error) {
 	if len(fields) == 0 {
 		return nil, errors.New(`name a bus: a host such as 192.168.1.20, or a serial port such as "/dev/ttyUSB0 9600 8E1"`)
 	}
-	serial := strings.HasPrefix(fields[0], "/") || strings.HasPrefix(fields[0], "./")
+	serial := port.MatchString(fields[0])
 	if section["driver"] == nil {
 		section["driver"] = "modbus-tcp"
 		if serial {

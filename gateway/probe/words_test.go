@@ -19,6 +19,7 @@ func TestBusIsWrittenAsItIsSaid(t *testing.T) {
 		{"plc:1502 timeout=3s in_flight=4", "modbus-tcp", "plc:1502"},
 		{"modbus-tcp plc", "modbus-tcp", "plc"},
 		{"/dev/ttyUSB0", "modbus-rtu", "/dev/ttyUSB0 9600 8N1"},
+		{"usb:A10K3XYZ 19200", "modbus-rtu", "usb:A10K3XYZ 19200 8N1"},
 		{"./port 19200 8e1", "modbus-rtu", "./port 19200 8E1"},
 		{"modbus-rtu port 7O2 data_bits=8", "modbus-rtu", "port 9600 8O2"},
 	} {
@@ -36,6 +37,14 @@ func TestBusIsWrittenAsItIsSaid(t *testing.T) {
 		}
 		if got := config.Buses[0].Driver; got != c.driver || place != c.place {
 			t.Errorf("%s: %s %s, want %s %s", c.words, got, place, c.driver, c.place)
+		}
+	}
+}
+
+func TestNameOfAPortIsNoHost(t *testing.T) {
+	for words, want := range map[string]string{"ttyUSB0 9600": "write /dev/ttyUSB0", "COM3": "what Windows calls a port"} {
+		if _, err := some(words).Site(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", words, err, want)
 		}
 	}
 }
