@@ -114,7 +114,7 @@ func (s *Server) publish(ctx context.Context, from *session, origin Received, me
 		k.origin = origin
 		for i := range messages {
 			k.carry(messages[i], from, nil, now)
-			owes = owes || messages[i].QoS > mqtt.AtMostOnce && (k.number != 0 || messages[i].Retain)
+			owes = owes || messages[i].QoS > mqtt.AtMostOnce && k.noted
 		}
 		if refused = k.refused; refused == nil && k.origin != (Received{}) {
 			s.note(k.origin)

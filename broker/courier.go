@@ -18,6 +18,7 @@ type courier struct {
 
 	targets []target // of the message at hand
 	number  uint64   // its name in the store
+	noted   bool     // the store was told something of it
 	origin  Received // of QoS 2, until the store has it; empty: it need not
 	from    *session // who has published it; nil: nobody who could get it back
 	echoed  bool     // the publisher gets a message back, once it has its answer
@@ -39,7 +40,7 @@ type target struct {
 // is retained, nil for this process.
 func (k *courier) carry(m mqtt.Message, from *session, source *Peer, now time.Time) (taken bool) {
 	k.pub.begin(m, now)
-	k.from, k.number = from, 0
+	k.from, k.noted = from, m.Retain
 	if m.Retain {
 		if err := k.server.retain(&k.pub, source); err != nil && m.QoS > mqtt.AtMostOnce {
 			k.refused = err

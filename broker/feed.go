@@ -39,6 +39,7 @@ type Fate byte
 
 const (
 	Skip Fate = iota // nothing
+	Drop             // nothing, and that was counted
 	Pass             // it is handed over, and waits nowhere
 	Keep             // it is stored, and handed over with its number
 )
@@ -271,6 +272,7 @@ func (k *courier) feed(now time.Time) (uint64, error) {
 		if t.fate = f.sink.Judge(&m, k.own, now); t.fate == Keep {
 			to = append(to, Taker{ClientID: t.session.id, QoS: m.QoS, Retain: m.Retain})
 		}
+		k.noted = k.noted || t.fate != Skip
 	}
 	var number uint64
 	var err error
@@ -284,7 +286,7 @@ func (k *courier) feed(now time.Time) (uint64, error) {
 	for i := range k.targets {
 		t := &k.targets[i]
 		f := t.session.feed.Load()
-		if f == nil || t.fate == Skip {
+		if f == nil || t.fate == Skip || t.fate == Drop {
 			continue
 		}
 		m := k.forFeed(t)

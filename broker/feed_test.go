@@ -19,9 +19,10 @@ type basin struct {
 	got     []string
 	full    bool
 	refusal error
+	feed    *Feed
 }
 
-func (b *basin) Begin(*Feed) { b.begun++ }
+func (b *basin) Begin(f *Feed) { b.begun++; b.feed = f }
 
 func (b *basin) Judge(m *mqtt.Message, _ bool, _ time.Time) Fate {
 	switch {
@@ -29,6 +30,9 @@ func (b *basin) Judge(m *mqtt.Message, _ bool, _ time.Time) Fate {
 		return Skip
 	case strings.HasSuffix(m.Topic, "/pass"):
 		return Pass
+	case strings.HasSuffix(m.Topic, "/drop"):
+		b.feed.Count(0, "", "full", 1)
+		return Drop
 	}
 	return Keep
 }
@@ -162,5 +166,20 @@ func TestAFeedIsNotOpenedOnceItsContextHasEnded(t *testing.T) {
 	}
 	if _, err := s.Feed(t.Context(), "feed", b, "#"); err != nil || b.begun != 1 {
 		t.Errorf("got %v, begun %d times", err, b.begun)
+	}
+}
+
+func TestWhatAFeedCountsIsKeptBeforeItIsAcknowledged(t *testing.T) {
+	store := &memory{}
+	s, _ := startOn(t, store)
+	if _, err := s.Feed(t.Context(), "feed", &basin{}, "kept/#"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Publish(t.Context(), text("kept/drop", "1", 1)); err != nil {
+		t.Fatal(err)
+	}
+	last, ok := store.records[len(store.records)-1].(Counted)
+	if !ok || last.Reason != "full" || store.committed != len(store.records) {
+		t.Errorf("%d of %d records are kept, the last of them %+v", store.committed, len(store.records), last)
 	}
 }

@@ -245,6 +245,7 @@ func (k *courier) noteQueued(now time.Time) (uint64, error) {
 // store tells the store of the message at hand, and of its origin in one record: a
 // crash between two would lose the message, or bring it twice.
 func (k *courier) store(to []Taker) (uint64, error) {
+	k.noted = true
 	n, err := k.server.number(k.pub.keep(), to, k.origin)
 	if err == nil {
 		k.origin = Received{}

@@ -168,11 +168,11 @@ func (q *queue) judge(e *entry, now time.Time) (fate broker.Fate, overflows bool
 	switch {
 	case !mqtt.ValidTopic(e.message.Topic):
 		q.lose(e, droppedTopic)
-		return broker.Skip, false
+		return broker.Drop, false
 	case e.message.QoS == mqtt.AtMostOnce && !e.message.Retain:
 		if !q.connected || len(q.express) >= q.crowd+mostPassed {
 			q.lose(e, droppedOffline)
-			return broker.Skip, false
+			return broker.Drop, false
 		}
 		e.account, q.offered = q.open(e.account), e
 		return broker.Pass, false
@@ -181,7 +181,7 @@ func (q *queue) judge(e *entry, now time.Time) (fate broker.Fate, overflows bool
 	e.account = q.open(e.account)
 	if !q.makeRoom(e) {
 		q.lose(e, droppedFull)
-		return broker.Skip, q.overflow(lost)
+		return broker.Drop, q.overflow(lost)
 	}
 	q.offered = e
 	return broker.Keep, q.overflow(lost)
