@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// writeTimeout is how long a write may take until the link counts as dead.
-	writeTimeout = 8 * time.Second
+	// writeTimeout is how long nothing of a write may leave until the link counts as
+	// dead.
+	writeTimeout = 15 * time.Second
 	// closeTimeout is how long closing waits for the last bytes to leave.
 	closeTimeout = time.Second
 	// mostUnwritten is how many bytes wait to be written before writers wait.
-	mostUnwritten = 256 << 10
+	mostUnwritten = 64 << 10
 	// mostPacket is the size of the largest packet that is taken, in bytes.
 	mostPacket = 1 << 20
 )
@@ -34,6 +35,7 @@ type conn struct {
 	left     int           // bytes of the packet that is being read
 	heard    atomic.Int64  // age at which a packet last came, in nanoseconds
 	spoke    atomic.Int64  // age at which one was last written, likewise
+	gone     atomic.Int64  // what was written up to this age has left, likewise
 	finished chan struct{} // closed when flush has ended
 	pongs    atomic.Int64  // PINGRESPs that came
 	answered chan struct{} // rings when one has come
@@ -65,6 +67,11 @@ func newConn(c net.Conn) *conn {
 
 // age is how long the connection is open. It does not jump with the clock.
 func (c *conn) age() time.Duration { return time.Since(c.began) }
+
+// leftUntil is the time up to which what was written has left.
+func (c *conn) leftUntil(now time.Time) time.Time {
+	return now.Add(time.Duration(c.gone.Load()) - c.age())
+}
 
 // Lock begins a packet.
 func (c *conn) Lock() { c.writing.Lock() }
@@ -101,18 +108,15 @@ func (c *conn) flush() {
 	defer close(c.finished)
 	var out []byte
 	for {
-		var timeout time.Duration
-		if out, timeout = c.takeUnwritten(out[:0]); len(out) == 0 {
+		var taken time.Duration
+		if out, taken = c.takeUnwritten(out[:0]); len(out) == 0 {
 			return
 		}
-		err := c.Conn.SetWriteDeadline(time.Now().Add(timeout))
-		if err == nil {
-			_, err = c.Conn.Write(out)
-		}
-		if err != nil {
+		if _, err := c.Conn.Write(out); err != nil {
 			c.failWrite(fmt.Errorf("write: %w", err))
 			return
 		}
+		c.gone.Store(int64(taken))
 	}
 }
 
@@ -126,7 +130,8 @@ func (c *conn) failWrite(err error) {
 	c.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
 }
 
-// takeUnwritten waits for something to write; there is nothing when it is over.
+// takeUnwritten waits for something to write, and says at which age it was all that
+// waited; there is nothing when it is over.
 func (c *conn) takeUnwritten(spare []byte) ([]byte, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,10 +144,7 @@ func (c *conn) takeUnwritten(spare []byte) ([]byte, time.Duration) {
 	out := c.buf
 	c.buf = spare
 	c.moved.Broadcast()
-	if c.closed {
-		return out, closeTimeout
-	}
-	return out, writeTimeout
+	return out, c.age()
 }
 
 // fail makes the connection useless for a reason; the first one stays.

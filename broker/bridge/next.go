@@ -71,7 +71,7 @@ func (q *queue) unanswered() int { return len(q.flights) - len(q.resend) }
 func (q *queue) repeat(now time.Time) flight {
 	f := q.resend[0]
 	q.resend = q.resend[1:]
-	f.sent = now
+	f.sent, f.left = now, time.Time{}
 	if f.retain && !q.newest(f.entry) {
 		f.retain, f.replay = false, true
 	}

@@ -37,8 +37,10 @@ func (p *pinger) Run(ctx context.Context, _ net.Conn, keepAlive uint16) error {
 	answer := min(idle, mostAnswer)
 	tick := time.NewTicker(answer / 4)
 	defer tick.Stop()
-	var asked time.Duration // the age at which PINGREQ was sent
-	open := false           // it is not answered
+	var asked time.Duration // the age at which PINGREQ was written
+	var sent time.Duration  // and at which it had left; 0: not yet
+	patience := answer
+	open := false // it is not answered
 	for {
 		select {
 		case <-ctx.Done():
@@ -49,12 +51,19 @@ func (p *pinger) Run(ctx context.Context, _ net.Conn, keepAlive uint16) error {
 		switch {
 		case open && heard > asked:
 			open = false
-		case open && now-asked > answer:
+		case open && sent == 0: // a link on which nothing leaves is found dead by that
+			if p.conn.gone.Load() < int64(asked) {
+				continue
+			}
+			if sent = asked; now-asked > answer/2 { // behind much else, on a slow link
+				sent, patience = now, 3*answer
+			}
+		case open && now-sent > patience:
 			err := fmt.Errorf("%w for %v", errSilent, (now - heard).Round(time.Second))
 			p.conn.fail(err)
 			return err
 		case !open && now-min(heard, spoke) >= idle:
-			open, asked = true, now
+			open, asked, sent, patience = true, now, 0, answer
 			if _, err := p.conn.ping(); err != nil {
 				return err
 			}

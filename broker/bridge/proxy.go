@@ -81,7 +81,7 @@ func (c *Config) reach(ctx context.Context, address string) (net.Conn, error) {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	if via == nil {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		return dialLine(ctx, "tcp", address)
 	}
 	var conn net.Conn
 	if strings.HasPrefix(via.Scheme, "socks5") {
@@ -113,7 +113,7 @@ func dialSOCKS(ctx context.Context, via *url.URL, address string) (net.Conn, err
 		password, _ := via.User.Password()
 		login = &socks.Auth{User: via.User.Username(), Password: password}
 	}
-	dialer, err := socks.SOCKS5("tcp", via.Host, login, &net.Dialer{})
+	dialer, err := socks.SOCKS5("tcp", via.Host, login, lineDialer{})
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func dialSOCKS(ctx context.Context, via *url.URL, address string) (net.Conn, err
 
 // dialCONNECT asks an HTTP proxy for a tunnel. [RFC 9110, 9.3.6]
 func dialCONNECT(ctx context.Context, via *url.URL, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", via.Host)
+	conn, err := dialLine(ctx, "tcp", via.Host)
 	if err != nil {
 		return nil, err
 	}

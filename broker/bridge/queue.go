@@ -97,6 +97,7 @@ type flight struct {
 	retain   bool
 	replay   bool
 	sent     time.Time
+	left     time.Time // when it was first and had left; zero: it is not
 	dup      bool
 	released bool // PUBREC came [MQTT-4.3.3-4]
 }
@@ -417,11 +418,19 @@ func (q *queue) allowed() server {
 	return q.server
 }
 
-// overdue says whether something was sent before a time and not acknowledged.
-func (q *queue) overdue(before time.Time) bool {
+// overdue says whether the first that is under way has left for longer than the server
+// may take to acknowledge it; what was sent up to a time has left.
+func (q *queue) overdue(left, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.unanswered() > 0 && q.flights[0].sent.Before(before)
+	if q.unanswered() == 0 {
+		return false
+	}
+	f := q.flights[0]
+	if f.left.IsZero() && !f.sent.After(left) {
+		f.left = now
+	}
+	return !f.left.IsZero() && now.Sub(f.left) > ackTimeout
 }
 
 // close lets no more history go.

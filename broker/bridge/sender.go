@@ -14,7 +14,7 @@ func (l *link) send(ctx context.Context) error {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		now := time.Now()
-		if l.queue.overdue(now.Add(-ackTimeout)) {
+		if l.queue.overdue(l.conn.leftUntil(now), now) {
 			return fmt.Errorf("%w although it lives", errUnanswered)
 		}
 		wait := l.pacer.wait(now)
