@@ -10,7 +10,8 @@ import (
 )
 
 // SetPassword sets a user's password in a file of users, which is made if there
-// is none, readable for its owner only. The file is replaced as a whole: a
+// is none, readable for its owner only, or for the group, too, that a folder is shared
+// with which is shut to others. The file is replaced as a whole: a
 // reader sees the old one or the new one. It says whether the user is new.
 func SetPassword(file, name string, password []byte) (added bool, err error) {
 	if err := ValidName(name); err != nil {
@@ -104,7 +105,7 @@ func replace(file, text string) (err error) {
 func likeBefore(f *os.File, old string) error {
 	info, err := os.Stat(old)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return likeFolder(f, filepath.Dir(old))
 	} else if err != nil {
 		return err
 	}
@@ -114,4 +115,19 @@ func likeBefore(f *os.File, old string) error {
 		}
 	}
 	return f.Chmod(info.Mode().Perm() &^ 0o007)
+}
+
+// likeFolder lets the group of a folder read a new file, where it is another one
+// than ours, and nobody else may look into the folder: root writes what a service
+// is to read.
+func likeFolder(f *os.File, folder string) error {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Gid) == os.Getegid() || info.Mode().Perm()&0o057 != 0o050 || f.Chown(-1, int(owner.Gid)) != nil {
+		return nil // it stays our own
+	}
+	return f.Chmod(0o640)
 }

@@ -1,10 +1,12 @@
 package access
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -142,6 +144,40 @@ func TestFileIsEditedInPlace(t *testing.T) {
 	}
 	if err := Delete(file, "bob"); err == nil {
 		t.Error("a user is deleted twice")
+	}
+}
+
+// A service reads what root writes: /etc/fieldmq is root's and the service's group's.
+func TestNewFileIsReadByTheGroupOfItsFolder(t *testing.T) {
+	group := 1
+	if os.Getuid() != 0 { // who may only give away what is theirs
+		group = os.Getegid()
+		if all, err := os.Getgroups(); err == nil && len(all) > 0 {
+			group = all[len(all)-1]
+		}
+	}
+	for folder, want := range map[os.FileMode]os.FileMode{0o750: 0o640, 0o755: 0o600, 0o700: 0o600} {
+		dir := filepath.Join(t.TempDir(), "etc")
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, -1, group), os.Chmod(dir, folder)); err != nil {
+			t.Fatal(err)
+		}
+		if group == os.Getegid() {
+			want = 0o600
+		}
+		file := filepath.Join(dir, "users")
+		if _, err := SetPassword(file, "ann", []byte("secret")); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("in a folder of mode %o it is %o, want %o", folder, got, want)
+		}
+		if gid := int(info.Sys().(*syscall.Stat_t).Gid); want == 0o640 && gid != group {
+			t.Errorf("it is of group %d, want %d", gid, group)
+		}
 	}
 }
 

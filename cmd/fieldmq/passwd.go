@@ -26,7 +26,8 @@ func passwdCommand() *cobra.Command {
 		Short: "Set the password of a user of the broker, or delete the user",
 		Long: `Passwd writes the file that broker.users names: a line for each user, with a hash
 from which nobody can tell the password. The file is made if there is none, and
-then only its owner can read it.
+then only its owner can read it, and the group of a folder such as /etc/fieldmq,
+which is the gateway's.
 
 The password is asked for on a terminal; elsewhere it is the first line of
 standard input. It is never taken from the command line, which everybody on the
