@@ -107,6 +107,9 @@ func TestFileIsEditedInPlace(t *testing.T) {
 	if err := os.WriteFile(file, []byte("# ours\nann:old\nbob:$6$x$y"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(file, 0o644); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
 	if err := os.Symlink(file, link); err != nil {
 		t.Fatal(err)
 	}

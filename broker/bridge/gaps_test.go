@@ -145,6 +145,23 @@ func TestGapsAreFew(t *testing.T) {
 	}
 }
 
+// What was acknowledged and not kept is counted before it is acknowledged.
+func TestNewestThatAreDroppedAreToldOfAfterKill9(t *testing.T) {
+	c := durableConfig()
+	c.Backlog.Messages, c.Backlog.Full = 100, dropNewest
+	l := newLife(t, t.TempDir(), c)
+	for i := range 150 {
+		l.say("device/d/event", strconv.Itoa(i), false)
+	}
+	l = l.crash()
+	defer l.store.Close()
+	l.queue.begin(anything, false)
+	got := drained(t, l.queue, time.Now())
+	if len(got) != 101 || got[99] != "99" || got[100] != "50 backlog full" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLossesAreToldOfAfterKill9(t *testing.T) {
 	for _, kept := range []bool{false, true} { // whether the house was kept before
 		c := durableConfig()
