@@ -151,12 +151,11 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 
 // serveConn serves one connection until it ends or the roster is closed.
 func (s *Server) serveConn(nc net.Conn, r *roster) {
-	if s.sockets.Add(1) > int64(s.cfg().MaxConnections)+spareSockets {
-		s.sockets.Add(-1)
+	defer s.sockets.Add(-1)
+	if s.tooMany() {
 		_ = nc.Close() // one that cannot even be told
 		return
 	}
-	defer s.sockets.Add(-1)
 	s.figures.Sockets.Add(1)
 	c := s.newConn(nc, r)
 	if !r.add(c) {
@@ -170,6 +169,10 @@ func (s *Server) serveConn(nc net.Conn, r *roster) {
 // spareSockets is how many connections more than clients there may be, so that
 // one too many is told and not just cut.
 const spareSockets = 64
+
+// tooMany counts a connection, and says whether there are too many now. Who has
+// called it takes one off at the end.
+func (s *Server) tooMany() bool { return s.sockets.Add(1) > int64(s.cfg().MaxConnections)+spareSockets }
 
 func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)

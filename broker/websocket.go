@@ -26,6 +26,7 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 		IdleTimeout:       s.cfg().ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(webLog{s.log}, "", 0),
+		ConnState:         s.countWeb,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // ends Serve below
 	defer stop()
@@ -37,6 +38,19 @@ func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerO
 		return nil
 	}
 	return fmt.Errorf("serve WebSocket on %s: %w", o.Name, err)
+}
+
+// countWeb counts the connections of an HTTP server among all, until they are
+// MQTT's, and closes those that are too many.
+func (s *Server) countWeb(nc net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if s.tooMany() {
+			_ = nc.Close()
+		}
+	case http.StateHijacked, http.StateClosed:
+		s.sockets.Add(-1)
+	}
 }
 
 // webLog takes what an HTTP server says of its connections: above all why TLS did

@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"fieldmq/broker/packet"
+	"fieldmq/configs"
 )
 
 func webClient(t *testing.T, url string, v packet.Version, id string) *client {
@@ -202,5 +203,27 @@ func TestPagesThatMadeTheirNamePointHereStayOutside(t *testing.T) {
 				_ = ws.CloseNow()
 			}
 		})
+	}
+}
+
+// Connections that speak HTTP, or nothing yet, are counted like those of MQTT.
+func TestConnectionsOfPagesHaveTheSameLimit(t *testing.T) {
+	cfg := Defaults()
+	cfg.MaxConnections = 1
+	cfg.ConnectTimeout = configs.Duration(time.Hour)
+	s, _ := start(t, cfg)
+	addr := listen(t, s, ListenerOptions{Name: "web", Anonymous: true, Path: "/mqtt"})
+	var silent []*client
+	for range 1 + spareSockets {
+		silent = append(silent, open(t, addr, packet.V5))
+	}
+	waitFor(t, "count of all", func() bool { return s.sockets.Load() == 1+spareSockets })
+	open(t, addr, packet.V5).closed()
+	silent[0].cut()
+	waitFor(t, "place", func() bool { return s.sockets.Load() == spareSockets })
+	web := webClient(t, "ws://"+addr+"/mqtt", packet.V5, "a")
+	web.ping()
+	if got := s.sockets.Load(); got != 1+spareSockets {
+		t.Errorf("%d connections", got)
 	}
 }
