@@ -16,6 +16,7 @@ var faulty = []struct{ name, text, want string }{
 	{"second document", "gateway: {id: a}\n---\ngateway: {id: b}\n", `2:1: a second document begins here; a file holds one`},
 	{"garbage after the end", "gateway: {id: a}\n...\n]\n", `3:1: this does not belong to what stands above; look at the brackets there`},
 	{"lower indentation in a list", "broker:\n  listen:\n    - url: a://b\n   - url: c://d\n", `4:4: the indentation does not fit the lines above, or a quote ended too early`},
+	{"range in a name in braces", "devices:\n  a: {points: {p-{0..9}: {coil: {0..9}}}}\n", `2:3: in braces a name with a range needs quotes: "meter-{1..8}"`},
 	{"no blank behind a colon", "buses:\n  plc:{driver: gpio, chip: a}\n", `2:3: a blank is missing behind "plc:"`},
 	{"deeper indentation of a key", "gateway:\n  id: a\n   data: b\n", `3:4: a ":" too many, or indentation that does not fit; a text with ": " in it needs quotes`},
 	{"shallower indentation of a key", "gateway:\n    id: a\n  data: b\n", `3:3: the indentation does not fit the lines above, or a quote ended too early`},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -117,6 +118,8 @@ func (d *Document) syntax(text []byte, err error) {
 	d.fault(place{high, len(indent) + 1}, "", explainSyntax(err.Error(), line, indent))
 }
 
+var rangeInName = regexp.MustCompile(`[a-z0-9_-]\{[0-9]+\.\.[0-9]+\}`)
+
 // explainSyntax says in plain words what the parser found.
 func explainSyntax(problem, line, indent string) string {
 	const noToken = "cannot start any token"
@@ -129,6 +132,9 @@ func explainSyntax(problem, line, indent string) string {
 	}
 	if strings.Contains(problem, "did not find expected ',' or '}'") && strings.Contains(line, "${") {
 		return `in braces a variable needs quotes: "${NAME}"`
+	}
+	if strings.Contains(problem, "did not find expected ',' or '}'") && rangeInName.MatchString(line) {
+		return `in braces a name with a range needs quotes: "meter-{1..8}"`
 	}
 	for _, known := range [...]struct{ problem, text string }{
 		{"did not find expected '-' indicator", "the indentation does not fit the list above"},

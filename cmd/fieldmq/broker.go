@@ -39,7 +39,9 @@ again. Ctrl-C and SIGTERM stop the broker.`,
 		Example: "  fieldmq broker\n  fieldmq broker --config broker.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			fileNamed(args, &file)
+			if err := fileNamed(c, args, &file); err != nil {
+				return err
+			}
 			log, levels, err := logging.changeable(c.ErrOrStderr())
 			if err != nil {
 				return err

@@ -45,7 +45,9 @@ has faults.`,
   fieldmq doctor site.yaml --json | jq 'select(.level == "bad")'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			fileNamed(args, &file)
+			if err := fileNamed(c, args, &file); err != nil {
+				return err
+			}
 			for _, p := range parts {
 				if !slices.Contains(doctor.Parts, p) {
 					return usage("--part %s is none of %s", p, strings.Join(doctor.Parts, ", "))

@@ -90,11 +90,16 @@ func (e usageError) Error() string { return string(e) }
 
 func usage(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
-// fileNamed lets a command take its configuration file as a word, too.
-func fileNamed(args []string, file *string) {
-	if len(args) > 0 {
-		*file = args[0]
+// fileNamed lets a command take its configuration file as a word, too, but not twice.
+func fileNamed(c *cobra.Command, args []string, file *string) error {
+	if len(args) == 0 {
+		return nil
 	}
+	if c.Flags().Changed("config") {
+		return usage("the file is named twice: %s, and %s by --config", args[0], *file)
+	}
+	*file = args[0]
+	return nil
 }
 
 func rootCommand() *cobra.Command {

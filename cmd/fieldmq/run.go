@@ -32,7 +32,9 @@ Ctrl-C and SIGTERM stop it: all devices go offline, and it ends.`,
 		Example: "  fieldmq run --config site.yaml\n  mosquitto_sub -v -t 'device/#'",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			fileNamed(args, &file)
+			if err := fileNamed(c, args, &file); err != nil {
+				return err
+			}
 			log, levels, err := logging.changeable(c.ErrOrStderr())
 			if err != nil {
 				return err

@@ -54,7 +54,9 @@ Kinds of faults: ` + faultKinds() + ".",
 		Example: "  fieldmq sim --config site.yaml\n  fieldmq sim --config site.yaml --write sim.yaml --fault 'boiler late 800ms 30%'",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			fileNamed(args, &f.config)
+			if err := fileNamed(c, args, &f.config); err != nil {
+				return err
+			}
 			return simulate(c.Context(), f, c.InOrStdin(), c.OutOrStdout())
 		},
 	}
