@@ -91,11 +91,16 @@ func (g *Gateway) settle(config HomeAssistant) {
 	}
 	ctx, stop := context.WithCancel(g.running.serving)
 	g.home = &home{config: config, stop: stop}
+	kept := len(g.server.Retained(mqtt.Filter(config.status()))) > 0
 	births := g.server.Subscribe(ctx, mqtt.Filter(config.status()))
 	g.home.tasks.Go(func() error {
 		for m := range births {
-			if m.Retain || string(m.Payload) != "online" {
+			if m.Retain && kept {
+				kept = false
 				continue // what was told before it started, it has got by now
+			}
+			if string(m.Payload) != "online" {
+				continue
 			}
 			select {
 			case <-ctx.Done():
