@@ -199,7 +199,7 @@ func (c *compiler) checkKind(d *device, e Entry) {
 	if e.WriteOnly && !r.Write.Allowed {
 		c.bad(d, e.Point, "read", "a point that is not read must be written: add write")
 	}
-	if number && r.Write.Allowed && at.Writable() {
+	if number && !integer && r.Write.Allowed && at.Writable() {
 		c.checkLimits(d, e)
 	}
 	if step := r.Write.Limits.Step; step != nil && integer && !multiple(*step, r.Scale) {
@@ -207,8 +207,8 @@ func (c *compiler) checkKind(d *device, e Entry) {
 	}
 }
 
-// checkLimits finds bounds that are beyond what the point can hold, so that a command
-// which keeps to them would be refused all the same.
+// checkLimits finds bounds that are beyond the largest number that the point can hold,
+// so that a command which keeps to them would be refused all the same.
 func (c *compiler) checkLimits(d *device, e Entry) {
 	holder, ok := e.Point.At.(drivers.Holder)
 	if !ok {

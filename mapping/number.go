@@ -95,8 +95,14 @@ func (n *number) decode(s string) (drivers.Value, error) {
 	if err := n.limits.check(wanted); err != nil {
 		return drivers.Value{}, err
 	}
-	return n.raw(wanted)
+	raw, err := n.raw(wanted)
+	if errors.Is(err, errTooLarge) {
+		err = fmt.Errorf("%s %w", quote(s), err)
+	}
+	return raw, err
 }
+
+var errTooLarge = errors.New("is too large")
 
 // raw is what the device holds for a value.
 func (n *number) raw(wanted *big.Rat) (drivers.Value, error) {
@@ -105,7 +111,7 @@ func (n *number) raw(wanted *big.Rat) (drivers.Value, error) {
 	if !n.whole {
 		f, _ := raw.Float64()
 		if math.IsInf(f, 0) {
-			return drivers.Value{}, fmt.Errorf("%s is too large", decimals(wanted))
+			return drivers.Value{}, errTooLarge
 		}
 		return drivers.Float(f), nil
 	}
