@@ -74,7 +74,9 @@ type Config struct {
 	// MaxSessionExpiry is how long the session of a client that is away is kept
 	// at most, also where a client asks for ever.
 	MaxSessionExpiry configs.Duration `yaml:"max_session_expiry" aka:"persistent_client_expiration"`
-	// MaxSessions is the number of sessions, those of clients that are away too.
+	// MaxSessions is the number of sessions, those of clients that are away too. When
+	// there are so many, only clients come in that have one, or whose session ends
+	// with their connection.
 	MaxSessions int `yaml:"max_sessions"`
 	// MaxRetained is the number of topics with a retained message.
 	MaxRetained int `yaml:"max_retained"`

@@ -80,7 +80,7 @@ func (s *Server) admit(old *session, e *entry) error {
 		return packet.Errorf(packet.NotAuthorized, "client identifier of another user")
 	case s.connected >= s.cfg().MaxConnections:
 		return packet.Errorf(packet.QuotaExceeded, "%d clients are connected", s.connected)
-	case old == nil && len(s.sessions) >= s.cfg().MaxSessions:
+	case old == nil && e.expiry > 0 && len(s.sessions) >= s.cfg().MaxSessions: // others have the limit of connections
 		return packet.Errorf(packet.QuotaExceeded, "%d sessions", len(s.sessions))
 	}
 	return nil

@@ -181,11 +181,13 @@ func TestOneSessionTooManyIsTold(t *testing.T) {
 	dialAs(t, addr, lasting(packet.V5, "a")).leave()
 	waitFor(t, "end of the connection", func() bool { return away(s, "a") })
 	c := open(t, addr, packet.V5)
-	c.send((&packet.Connect{Version: packet.V5, ClientID: "b"}).Append(nil))
+	another := lasting(packet.V5, "b")
+	c.send(another.Append(nil))
 	if r := c.connack(); r != packet.QuotaExceeded {
 		t.Errorf("got %v", r)
 	}
 	dialAs(t, addr, lasting(packet.V5, "a")).ping()
+	dial(t, addr, packet.V5, "b").ping() // those who leave nothing behind are not locked out
 }
 
 func TestSubscriberThatDoesNotReadHoldsNobodyUp(t *testing.T) {
