@@ -54,7 +54,11 @@ func (t *Table) target(topic string) (target, error) {
 	if !ours || d == nil {
 		return target{}, fmt.Errorf("no device listens on %s", quote(topic))
 	}
-	return target{device: d}, unknown(strings.TrimSuffix(rest, set))
+	name := strings.TrimSuffix(rest, set)
+	if p := d.byName[name]; p != nil {
+		return target{device: d}, fmt.Errorf("%s has a topic of its own: publish to %s", name, p.topic+set)
+	}
+	return target{device: d}, unknown(name)
 }
 
 func unknown(name string) error { return fmt.Errorf("there is no point %s", quote(name)) }

@@ -50,7 +50,7 @@ func TestFaultyRequestsAreRefusedAsAWhole(t *testing.T) {
 		{"device/boiler/flow/set", "1", `{"ok":false,"point":"flow","error":"read-only point"}`},
 		{"device/boiler/setpoint/set", strings.Repeat("1", mostValue+1), `{"ok":false,"point":"setpoint","error":"1025 bytes are too long for a value"}`},
 		{"device/boiler/pressure/set", "1", `{"ok":false,"error":"there is no point \"pressure\""}`},
-		{"device/boiler/pump/set", "on", `{"ok":false,"error":"there is no point \"pump\""}`}, // it has its own topic
+		{"device/boiler/pump/set", "on", `{"ok":false,"error":"pump has a topic of its own: publish to cellar/pump/set"}`},
 		{"device/boiler/a/b/set", "1", `{"ok":false,"error":"there is no point \"a/b\""}`},
 		{"device/boiler/set", `{"pump":true,"setpoint":20}`, `{"ok":false,"error":"setpoint: 20 is below the minimum 30"}`},
 		{"device/boiler/set", `{"pump":true,"pump":false}`, `{"ok":false,"error":"\"pump\" is given twice"}`},
