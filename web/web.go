@@ -15,6 +15,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -37,9 +38,24 @@ type file struct {
 	keep   string // Cache-Control
 }
 
-// policy lets the page load and run what comes with it, and connect to brokers.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// policy lets the page load and run what comes with it, and connect to the broker
+// that it is for: else a link with another one in it would have people give that
+// their passwords.
+func policy(s Settings, host string) string {
+	brokers := ""
+	switch {
+	case strings.Contains(s.Broker, ":"):
+		brokers = " ws: wss:"
+	case plainHost.MatchString(host):
+		brokers = " ws://" + host + " wss://" + host // older browsers do not take 'self' for these
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'" + brokers +
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// plainHost is a name or an address of IPv4, with or without a port. A policy has no
+// words for an address of IPv6.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9._-]+(:[0-9]+)?$`)
 
 // slowest is how long a client may take for a file.
 const slowest = time.Minute
@@ -59,6 +75,7 @@ func Handler(s Settings) http.Handler {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "the page is only read", http.StatusMethodNotAllowed)
 		default:
+			w.Header().Set("Content-Security-Policy", policy(s, r.Host))
 			f.serve(w, r)
 		}
 	})
@@ -99,7 +116,6 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", f.keep)
-	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Vary", "Accept-Encoding")

@@ -75,6 +75,23 @@ func TestPageIsShieldedFromOthers(t *testing.T) {
 	}
 }
 
+func TestPageConnectsToItsOwnBrokerOnly(t *testing.T) {
+	for _, c := range []struct{ broker, host, want string }{
+		{"/mqtt", "box.local:8083", "connect-src 'self' ws://box.local:8083 wss://box.local:8083;"},
+		{"/mqtt", "[fd00::1]:8083", "connect-src 'self';"},
+		{"/mqtt", "evil; script-src *", "connect-src 'self';"},
+		{"wss://cloud.example.com/mqtt", "box.local", "connect-src 'self' ws: wss:;"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		Handler(Settings{Broker: c.broker}).ServeHTTP(w, r)
+		if got := w.Result().Header.Get("Content-Security-Policy"); !strings.Contains(got, c.want) {
+			t.Errorf("%s at %s: %s", c.broker, c.host, got)
+		}
+	}
+}
+
 func TestSettingsAreThoseOfTheServer(t *testing.T) {
 	if got, want := body(t, get(t, "/settings.json")), `{"broker":"/mqtt","title":"Plant 7"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)

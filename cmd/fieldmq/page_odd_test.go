@@ -121,6 +121,13 @@ func TestPageThatDoesNotFindItsBrokerAsksWhereItIs(t *testing.T) {
 	b.types(".where-form input", "ws://127.0.0.1:"+s.ws+"/mqtt")
 	b.press("Enter", 13)
 	b.sees("5 devices online")
+	// A link to the gateway's own page does not lead to another broker.
+	b.visit("about:blank")
+	b.visit("http://127.0.0.1:" + s.ws + "/?broker=ws://localhost:" + s.ws + "/mqtt")
+	b.sees("the broker does not answer")
+	b.visit("about:blank")
+	b.visit(web.URL)
+	b.sees("5 devices online")
 	b.eval("localStorage.setItem('fieldmq.settings', '{not JSON')")
 	b.visit("about:blank")
 	b.visit(web.URL)
