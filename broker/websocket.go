@@ -21,7 +21,7 @@ import (
 func (s *Server) ServeWebSocket(ctx context.Context, l net.Listener, o ListenerOptions) error {
 	r := newRoster(o)
 	server := &http.Server{
-		Handler:           paths(o, s.upgrade(o, r)),
+		Handler:           s.paths(o, s.upgrade(o, r)),
 		ReadHeaderTimeout: s.cfg().ConnectTimeout.D(),
 		IdleTimeout:       s.cfg().ConnectTimeout.D(),
 		MaxHeaderBytes:    16 << 10,
@@ -68,7 +68,7 @@ func (w webLog) Write(line []byte) (int, error) {
 
 // paths serves the socket on its path and the page on all others; a ServeMux
 // would read more into them than paths.
-func paths(o ListenerOptions, socket http.Handler) http.Handler {
+func (s *Server) paths(o ListenerOptions, socket http.Handler) http.Handler {
 	others := o.Page
 	if others == nil {
 		others = http.NotFoundHandler()
@@ -76,6 +76,11 @@ func paths(o ListenerOptions, socket http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == o.Path {
 			socket.ServeHTTP(w, req)
+			return
+		}
+		if strings.EqualFold(req.Header.Get("Upgrade"), "websocket") {
+			s.log.Info("WebSocket refused", "listener", o.Name, "remote", req.RemoteAddr, "path", req.URL.Path, "error", "MQTT is on the path "+o.Path)
+			http.Error(w, "MQTT is on the path "+o.Path, http.StatusNotFound)
 			return
 		}
 		others.ServeHTTP(w, req)

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -154,6 +155,20 @@ func TestOtherPathsAreNotFound(t *testing.T) {
 	defer response.Body.Close() //nolint:errcheck // nothing is written
 	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusNotFound {
 		t.Errorf("got %v, %v", response.Status, err)
+	}
+}
+
+func TestWebSocketOnAnotherPathIsToldTheRightOne(t *testing.T) {
+	var log lines
+	s, _ := start(t, Defaults())
+	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	addr := listen(t, s, ListenerOptions{Name: "web", Anonymous: true, Path: "/mqtt", Page: http.NotFoundHandler()})
+	_, response, err := websocket.Dial(t.Context(), "ws://"+addr+"/ws", &websocket.DialOptions{Subprotocols: []string{"mqtt"}})
+	if err == nil || response == nil || response.StatusCode != http.StatusNotFound {
+		t.Fatalf("got %v, %v", response, err)
+	}
+	if got := strings.Join(log.all(), ""); !strings.Contains(got, "path=/ws") || !strings.Contains(got, "MQTT is on the path /mqtt") {
+		t.Errorf("logged %q", got)
 	}
 }
 
