@@ -88,9 +88,10 @@ func (q *queue) enter(e *entry) {
 // squeeze drops the oldest messages, for the store has no room for new ones. It does
 // so now and then, for a store needs a moment to give room back, and a few times at
 // most until a message finds room: where others take what is given up, or someone
-// else still waits for it, more would be lost in vain. It is not much at a time, for
-// each that is dropped costs a little room first; and what is less goes by itself
-// where there is a connection, and is not what fills the store.
+// else still waits for it, more would be lost in vain. It is not much at a time, and half
+// of a small backlog, for each that is dropped costs a little room first; and what is
+// less than much goes by itself where there is a connection, and is not what fills the
+// store.
 func (q *queue) squeeze(now time.Time) {
 	const most, every, tries = 2 << 20, 250 * time.Millisecond, 4
 	if q.connected && q.bytes <= most {
@@ -101,7 +102,7 @@ func (q *queue) squeeze(now time.Time) {
 	}
 	q.squeezed = now
 	q.vain++
-	for goal := q.bytes - most; q.bytes > goal; {
+	for goal := q.bytes - min(most, q.bytes/2+1); q.bytes > goal; {
 		v := q.oldest(true)
 		if v == nil {
 			return

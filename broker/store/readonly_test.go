@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
@@ -90,5 +91,54 @@ func TestAReadOnlyFolderThatNeverHeldAStoreIsOne(t *testing.T) {
 	}
 	if _, err := open(t.TempDir(), tiny(), bare, quiet()); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A gateway that finds no room serves what needs none, and takes what comes once there
+// is some: on its first day, and where a damaged segment cannot be written on.
+func TestADiskThatIsFullDoesNotKeepTheStoreFromOpening(t *testing.T) {
+	for name, before := range map[string]func(t *testing.T, dir string){
+		"the first time": func(*testing.T, string) {},
+		"with a damaged segment": func(t *testing.T, dir string) {
+			s := mustOpen(t, dir, tiny())
+			s.must(t, aQueue("up"), queued(1, "1 waits", "up"), queued(2, "2 is lost", "up"), broker.Counted{ClientID: "up", Number: 2, Count: 1})
+			s.die()
+			spoil(t, segmentPath(dir, 1), "2 is lost")
+			if err := os.Remove(filepath.Join(dir, reserveName)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			before(t, dir)
+			room := false
+			d := disk{os.OpenFile, syncData, nil, freeSpace}
+			d.allocate = func(f *os.File, to int64) error {
+				if !room {
+					return syscall.ENOSPC
+				}
+				return allocate(f, to)
+			}
+			s, err := open(dir, tiny(), d, quiet())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Append(retained("r", "finds no room")); err == nil {
+				t.Error("a message is taken")
+			}
+			room = true
+			s.must(t, aQueue("down"))
+			if err := s.tend(true); err != nil {
+				t.Fatal(err)
+			}
+			s.must(t, queued(4, "4 is taken", "down"))
+			s.die()
+			s = mustOpen(t, dir, tiny())
+			defer s.die()
+			if got := numbersOf(t, s, "down", 10); !slices.Equal(got, []uint64{4}) {
+				t.Errorf("%v waits", got)
+			}
+		})
 	}
 }

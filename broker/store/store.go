@@ -132,7 +132,8 @@ func (s *Store) begin() error {
 		case err == nil:
 			active = next
 			s.segments = append(s.segments, active)
-		case active == nil && errors.Is(err, syscall.EROFS) && found.next > 1: // what is there can be read
+		case active == nil && (noRoom(err) || errors.Is(err, syscall.EROFS) && found.next > 1): // what is there can be read
+			s.log.Warn("no new segment of the store", "error", err)
 			active, err = newSegment(s.dir, found.next), nil
 			s.segments = append(s.segments, active)
 		case active == nil:
