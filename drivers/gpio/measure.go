@@ -1,6 +1,9 @@
 package gpio
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // What a line can be measured for.
 const (
@@ -54,9 +57,17 @@ func (m *meter) value(level bool, now time.Time) float64 {
 	}
 	m.drop(old)
 	if m.what == duty {
-		return m.duty(level)
+		return measured(m.duty(level))
 	}
-	return m.frequency(now)
+	return measured(m.frequency(now))
+}
+
+// measured leaves a value the digits that the times of edges are good for: they
+// come some microseconds late, each time some others.
+func measured(v float64) float64 {
+	const digits = 6
+	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
+	return v
 }
 
 // frequency is that of the pulses in the window. One that slows down shows as

@@ -102,3 +102,15 @@ func TestWindowIsASecondUnlessSaid(t *testing.T) {
 		t.Error(a.window())
 	}
 }
+
+func TestMeasurementHasNoMoreDigitsThanItIsGoodFor(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		period time.Duration
+		want   float64
+	}{{frequency, 50518123 * time.Nanosecond, 19.7949}, {duty, 30 * ms, 16.6667}} {
+		if m, now := pulsed(c.what, 10, c.period, 5*ms); m.value(false, now) != c.want {
+			t.Errorf("%s: %v, want %v", c.what, m.value(false, now), c.want)
+		}
+	}
+}
