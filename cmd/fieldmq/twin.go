@@ -59,6 +59,9 @@ var modbusKinds = map[string]plant.Kind{
 
 func twinBus(b gateway.Bus, dir string) (plant.Bus, error) {
 	bus := plant.Bus{Name: b.Name}
+	for _, d := range b.Devices {
+		bus.Serves = append(bus.Serves, d.ID)
+	}
 	if s, ok := b.Settings.(*modbus.TLSSettings); ok {
 		bus.ServerName = s.ServerName
 	}

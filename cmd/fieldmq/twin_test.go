@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"fieldmq/firmware-sim/plant"
 	"fieldmq/gateway"
 )
 
@@ -175,6 +176,27 @@ func TestSimulatorSpeaksInFrames(t *testing.T) {
 	for _, line := range sub.printed() {
 		if strings.HasSuffix(line, "status 0 offline") {
 			t.Error(line)
+		}
+	}
+}
+
+// The simulator itself proposes a fault of the first device of the file.
+func TestEveryDeviceOfTheFileCanBeBroken(t *testing.T) {
+	text := strings.NewReplacer("DIR", t.TempDir(), "MQTT", "1883").Replace(framesYAML)
+	config, err := gateway.Read("site.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newTwin(config, simFlags{dir: t.TempDir(), speed: plant.DefaultSpeed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, b := range config.Buses {
+		for _, d := range b.Devices {
+			if err := p.Fault(d.ID + " silence"); err != nil {
+				t.Errorf("%s on a bus of %s: %v", d.ID, b.Driver, err)
+			}
 		}
 	}
 }

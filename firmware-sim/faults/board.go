@@ -71,7 +71,7 @@ func (b *Board) find(name string) []*Source {
 	}
 	var onBus []*Source
 	for _, s := range b.sources {
-		if s.device == name {
+		if s.device == name || slices.Contains(s.also, name) {
 			return []*Source{s}
 		}
 		if s.bus == name {
@@ -85,6 +85,7 @@ func (b *Board) names() []string {
 	var names []string
 	for _, s := range b.sources {
 		names = append(names, s.device)
+		names = append(names, s.also...)
 	}
 	return names
 }

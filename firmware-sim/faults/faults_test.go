@@ -234,3 +234,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestDeviceHasOtherNamesToo(t *testing.T) {
+	b := NewBoard(1)
+	b.Add("scale", "scale", Kinds()...).Also("weigher")
+	b.Add("meter", "panel", Kinds()...)
+	apply(t, b, "weigher silence")
+	if got := strings.Join(b.List(), "|"); got != "scale silence" {
+		t.Errorf("faults are %s", got)
+	}
+	err := b.Apply("weiger silence")
+	if want := "there are scale, weigher, meter"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

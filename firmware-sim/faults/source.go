@@ -12,11 +12,19 @@ import (
 // never strikes.
 type Source struct {
 	device, bus string
+	also        []string // other names of the device
 	kinds       []Kind
 
 	mu     sync.Mutex
 	random *rand.Rand
 	active []active
+}
+
+// Also gives the device other names, such as those of what people know behind it.
+// They come before any fault.
+func (s *Source) Also(names ...string) *Source {
+	s.also = append(s.also, names...)
+	return s
 }
 
 type active struct {

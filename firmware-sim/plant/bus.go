@@ -46,7 +46,7 @@ func (p *Plant) add(b Bus) error {
 	case Serial:
 		return p.addSerial(b, p.talker(b))
 	case GPIO:
-		config := pins.Config{Label: cmp.Or(b.Label, chipLabel), Lines: header(b.Lines), Faults: p.board.Add(b.Name, b.Name, chipFaults...)}
+		config := pins.Config{Label: cmp.Or(b.Label, chipLabel), Lines: header(b.Lines), Faults: p.board.Add(b.Name, b.Name, chipFaults...).Also(b.Serves...)}
 		return p.addChip(b.Name, p.path(b.Path, b.Name), config)
 	}
 	return fmt.Errorf("there is no kind %q", b.Kind)

@@ -36,15 +36,15 @@ func (p *Plant) demonstrate(tcpAddress string) error {
 		return err
 	}
 	err = p.addTCP(DemoTCP, cmp.Or(tcpAddress, anyPort), modbus.Unit{
-		ID: 1, Device: plc.New(seed("plc"), p.elapsed), Faults: p.board.Add("plc", DemoTCP, modbusFaults...),
+		ID: 1, Device: plc.New(seed("plc"), p.elapsed), Faults: p.board.Add("plc", DemoTCP, modbusFaults...).Also("tank"),
 	})
 	if err != nil {
 		return err
 	}
-	weigher := scale.New(seed("scale"), p.board.Add("scale", DemoSerial, serialFaults...))
+	weigher := scale.New(seed("scale"), p.board.Add("scale", DemoSerial, serialFaults...).Also("weigher"))
 	if err := p.addSerial(Bus{Name: DemoSerial}, weigher); err != nil {
 		return err
 	}
-	header := pins.Config{Label: chipLabel, Lines: pins.Header(), Faults: p.board.Add("pins", DemoGPIO, chipFaults...)}
+	header := pins.Config{Label: chipLabel, Lines: pins.Header(), Faults: p.board.Add("pins", DemoGPIO, chipFaults...).Also("door")}
 	return p.addChip(DemoGPIO, p.path("", DemoGPIO), header)
 }

@@ -42,10 +42,11 @@ type Bus struct {
 	// at the address, and say who they are and now and then that they are there.
 	Dials                   bool
 	Registration, Heartbeat string
-	ServerName              string  // of TLS, in the certificate; may be empty
-	Frames                  []Frame // of Serial
-	Label                   string  // of GPIO; empty: "fieldmq-sim"
-	Lines                   []Line  // of GPIO
+	ServerName              string   // of TLS, in the certificate; may be empty
+	Frames                  []Frame  // of Serial
+	Serves                  []string // other names for the device of Serial or GPIO
+	Label                   string   // of GPIO; empty: "fieldmq-sim"
+	Lines                   []Line   // of GPIO
 }
 
 // Device describes a Modbus device. It answers for the registers of its points

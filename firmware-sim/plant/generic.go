@@ -15,7 +15,7 @@ import (
 
 // talker is the device of a serial bus.
 func (p *Plant) talker(b Bus) *talker.Talker {
-	t := &talker.Talker{Faults: p.board.Add(b.Name, b.Name, serialFaults...)}
+	t := &talker.Talker{Faults: p.board.Add(b.Name, b.Name, serialFaults...).Also(b.Serves...)}
 	set := &held{values: map[string][]byte{}}
 	for _, f := range b.Frames {
 		m := talker.Message{Text: p.render(f, set), Every: f.Every, Request: []byte(f.Request)}
