@@ -78,7 +78,9 @@ type Config struct {
 	// there are so many, only clients come in that have one, or whose session ends
 	// with their connection.
 	MaxSessions int `yaml:"max_sessions"`
-	// MaxRetained is the number of topics with a retained message.
+	// MaxRetained is the number of topics with a retained message. What comes beyond
+	// it is not retained: a client of MQTT 5.0 is answered with 0x97, quota exceeded,
+	// and what others send still reaches those who are connected.
 	MaxRetained int `yaml:"max_retained"`
 }
 

@@ -102,7 +102,8 @@ func (c *conn) publishAs(p *packet.Publish, topic []byte) packet.Reason {
 	if reserved(name) || shared(name) || !c.server.Access.MayPublish(c.peer, name) {
 		return packet.NotAuthorized
 	}
-	if p.Retain && len(p.Payload) > 0 && !c.server.mayRetain(name) {
+	told := c.version == packet.V5 && p.QoS > mqtt.AtMostOnce // else those who subscribe have it all the same
+	if p.Retain && len(p.Payload) > 0 && told && !c.server.mayRetain(name) {
 		return packet.QuotaExceeded
 	}
 	m := &c.batch.message

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ func (s *Server) withdrawn(m retainedMessage) bool {
 // sweep removes retained messages that have expired.
 func (s *Server) sweep(now time.Time) {
 	s.retained.DeleteFunc(func(m retainedMessage) bool { return m.expired(now) })
+	if s.retained.Len() < s.cfg().MaxRetained {
+		s.retainedFull.Store(false)
+	}
 }
 
 // retain makes the message the retained one of its topic, or removes that if
@@ -44,6 +48,9 @@ func (s *Server) retain(p *publication, source *Peer) error {
 		s.retained.Delete(p.Topic)
 	} else if deep(p.Topic) || !s.retained.Put(p.Topic, retainedMessage{p.keep(), source}, s.room(p.Topic)) {
 		s.figures.Dropped.Add(1)
+		if s.retainedFull.CompareAndSwap(false, true) {
+			s.log.Warn("a message is not retained", "topic", fmt.Sprintf("%.80s", p.Topic), "retained", s.retained.Len(), "max_retained", s.cfg().MaxRetained)
+		}
 		return nil
 	}
 	if s.Store == nil || reserved(p.Topic) {

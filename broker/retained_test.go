@@ -2,7 +2,9 @@ package broker
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +130,33 @@ func TestRetainedTopicsHaveALimit(t *testing.T) {
 	c.publish(retained("a", ""))
 	if r := c.publish(retained("b", "x")); r != packet.NoMatching {
 		t.Errorf("got %v", r)
+	}
+}
+
+// Who cannot be told that a message is not retained is heard by the others.
+func TestMessageThatIsNotRetainedIsHeard(t *testing.T) {
+	cfg := Defaults()
+	cfg.MaxRetained = 0
+	var log lines
+	s, addr := start(t, cfg)
+	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	watch := dial(t, addr, packet.V5, "watch")
+	watch.subscribe("t", 1)
+	old, new := dial(t, addr, packet.V311, "old"), dial(t, addr, packet.V5, "new")
+	old.publish(retained("t", "1"))
+	once := retained("t", "2")
+	once.QoS = 0
+	new.publish(once)
+	for _, want := range []string{"1", "2"} {
+		if got := watch.receive(); string(got.Payload) != want {
+			t.Errorf("got %+v, want %s", got, want)
+		}
+	}
+	late := dial(t, addr, packet.V5, "late")
+	late.subscribe("t", 1)
+	late.ping()
+	if n := strings.Count(strings.Join(log.all(), ""), "not retained"); n != 1 {
+		t.Errorf("the log tells it %d times: %q", n, log.all())
 	}
 }
 

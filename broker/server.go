@@ -54,6 +54,8 @@ type Server struct {
 
 	finishing time.Duration // see letFinish
 
+	retainedFull atomic.Bool // the log has been told that a message was not retained
+
 	mu            sync.Mutex
 	sessions      map[string]*session
 	connected     int // sessions of clients outside that are connected
