@@ -55,7 +55,7 @@ type conn struct {
 	owes     bool      // the store must have something before they go
 	answered int       // how many answers there are
 	received tally     // since the last batch
-	part     int       // bytes of long packets since the client was heard; see hearPart
+	part     int       // bytes of long packets since the client was heard, or of its CONNECT; see hearPart
 }
 
 // errHungUp ends a connection whose client has closed it without a word.
@@ -102,6 +102,9 @@ func (c *conn) serve() {
 	err := c.read()
 	if c.batch != nil {
 		c.batch.flush()
+	}
+	if c.session == nil {
+		c.endConnect()
 	}
 	c.received.addTo(&c.server.figures.Received)
 	if fault := c.giveAnswers(); fault != nil {
@@ -331,12 +334,29 @@ func (c *conn) end(err error) {
 // long one over a slow line cannot ping in the middle of it.
 const audible = 1000
 
+// strangersRoom is how many bytes of CONNECTs that have not come to their end are
+// kept, of all connections together: nobody knows yet whose they are. Most come in
+// one piece, and take none of it.
+const strangersRoom = 32 << 20
+
 // hearPart hears a client by n bytes of a packet that has not come to its end.
 func (c *conn) hearPart(n int) {
-	if c.part += n; c.part >= audible {
+	c.part += n
+	switch {
+	case c.session == nil:
+		if c.server.strangers.Add(int64(n)) > c.server.strangersRoom {
+			c.leaveFor(packet.Errorf(packet.ServerBusy, "too many long CONNECTs at once"))
+		}
+	case c.part >= audible:
 		c.part = 0
 		c.heard.Store(time.Now().UnixNano())
 	}
+}
+
+// endConnect gives back what a CONNECT has taken of strangersRoom.
+func (c *conn) endConnect() {
+	c.server.strangers.Add(-int64(c.part))
+	c.part = 0
 }
 
 // endStranger tells why a client did not get in, unless its CONNECT was answered

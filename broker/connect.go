@@ -18,6 +18,7 @@ const maxConnect = 6 << 16
 
 // connect answers CONNECT.
 func (c *conn) connect(f packet.Frame) error {
+	defer c.endConnect()
 	var p packet.Connect
 	err := p.Decode(f.Body)
 	c.version, c.bridge = p.Version, p.Bridge

@@ -345,3 +345,27 @@ func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
 		t.Error("it is open")
 	}
 }
+
+func TestLongConnectsHaveLittleRoomTogether(t *testing.T) {
+	s, addr := start(t, Defaults())
+	s.strangersRoom = 100_000
+	long := strings.Repeat("x", 50_000)
+	p := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: "a", HasUser: true, User: long, HasPassword: true, Password: []byte(long)}
+	all := p.Append(nil)
+	first := open(t, addr, packet.V5)
+	first.send(all[:90_000])
+	waitFor(t, "most of a CONNECT", func() bool { return s.strangers.Load() > 80_000 })
+	second := open(t, addr, packet.V5)
+	_, _ = second.conn.Write(all[:90_000]) // it may be closed by then
+	second.closed()
+	dial(t, addr, packet.V5, "short").ping()
+	first.send(all[90_000:])
+	if r := first.connack(); r != packet.Success {
+		t.Errorf("CONNACK: %v", r)
+	}
+	waitFor(t, "end of what was counted", func() bool { return s.strangers.Load() == 0 })
+	first.publish(text("t", long+long, 1))
+	if got := s.strangers.Load(); got != 0 {
+		t.Errorf("%d bytes of a client's are a stranger's", got)
+	}
+}

@@ -54,6 +54,9 @@ type Server struct {
 
 	finishing time.Duration // see letFinish
 
+	strangers     atomic.Int64 // bytes of CONNECTs that have come in part
+	strangersRoom int64        // for them
+
 	retainedFull atomic.Bool // the log has been told that a message was not retained
 
 	mu            sync.Mutex
@@ -68,10 +71,12 @@ func New(cfg Config, log *slog.Logger) *Server {
 		Access:    NoUsers{},
 		Version:   "unknown",
 		finishing: finishing,
-		log:       log,
-		tree:      tree.New[*session](),
-		timers:    newTimers(),
-		sessions:  map[string]*session{},
+
+		strangersRoom: strangersRoom,
+		log:           log,
+		tree:          tree.New[*session](),
+		timers:        newTimers(),
+		sessions:      map[string]*session{},
 	}
 	s.limits.Store(&cfg)
 	s.figuresDue.fire = newSys(s, time.Now()).fire
