@@ -96,9 +96,17 @@ func networked(b gateway.Bus) bool {
 	return ok && s.DialsIn().Listen == ""
 }
 
+// errNotLent is for a bus that only the gateway itself may use: it lends those that
+// speak Modbus.
+var errNotLent = errors.New("a running gateway lends Modbus buses only; it has the values of others on their topics, or stop it")
+
 // bus opens a bus, or borrows it.
 func (v *via) bus(ctx context.Context, on gateway.Bus, brokers []string) (drivers.Bus, *remote.Client, error) {
+	_, lent := modbusKinds[on.Driver]
 	if v.url != "" && v.url != viaNone {
+		if !lent {
+			return nil, nil, errNotLent
+		}
 		bus, client, _, err := v.borrow(ctx, []string{v.url}, on.Place())
 		return bus, client, err
 	}
@@ -121,14 +129,17 @@ func (v *via) bus(ctx context.Context, on gateway.Bus, brokers []string) (driver
 	if v.url == viaNone || network == nil && !serialline.InUse(err) {
 		return nil, nil, err
 	}
-	lent, client, _, lending := v.borrow(ctx, brokers, on.Place())
+	if !lent {
+		return nil, nil, fmt.Errorf("%w; %w", err, errNotLent)
+	}
+	borrowed, client, _, lending := v.borrow(ctx, brokers, on.Place())
 	if lending != nil && serialline.InUse(err) {
 		return nil, nil, fmt.Errorf("%w; no gateway lends it: %w", err, lending)
 	}
 	if lending != nil { // a peer that is away, most likely
 		return nil, nil, err
 	}
-	return lent, client, nil
+	return borrowed, client, nil
 }
 
 // borrow finds the gateway that has the bus at a place, and says so.

@@ -32,6 +32,9 @@ func TestToolsAskTheGatewayThatHoldsThePort(t *testing.T) {
 		{"scans", []string{"scan", "--via", broker, panel, "--last", "4", "--timeout", "200ms"}, 0, panel + " 19200 8N1 unit 2: ", says},
 		{"finds no such bus", []string{"read", "--via", broker, "-b", "/dev/ttyNONE", "-u", "2", "holding", "0"}, 1, "", "has /dev/ttyNONE"},
 		{"finds no broker", []string{"read", "--via", "mqtt://127.0.0.1:1", "-b", panel, "-u", "2", "holding", "0"}, 1, "", "connection refused"},
+		{"is lent no line of text", []string{"read", "-c", s.file, "weigher"}, 1, "", "lends Modbus buses only"},
+		{"is shown no line of text", []string{"explain", s.file, "weigher", "weight", "--via", broker}, 1, "", "lends Modbus buses only"},
+		{"is lent no chip", []string{"read", "-c", s.file, "door", "--via", broker}, 1, "", "lends Modbus buses only"},
 		{"asks no gateway", []string{"read", "-c", s.file, "--via", "none", "boiler"}, 1, "", "port in use"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -205,6 +205,7 @@ func TestOfflineSaysWhatWasOnTheLine(t *testing.T) {
 	}{
 		"nothing":          {"", hasty, "no answer"},
 		"garbage":          {"\x80\x80\x80", func(s *Settings) { s.Frame = Frame{Start: Hex{2}, End: Hex{3}} }, "no answer, but bytes that make no frame"},
+		"no delimiter":     {"T=1\r", hasty, "no answer, but bytes that make no frame"},
 		"wrong checksums":  {"T=1x\n", sum, "no answer, but frames with a wrong checksum"},
 		"frames of others": {"H=1\n", hasty, "no answer, but frames that do not match"},
 	}

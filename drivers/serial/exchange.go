@@ -136,7 +136,7 @@ func (b *bus) verdict(x *exchange) error {
 	if x.begun {
 		return nil
 	}
-	return b.splitter.faults.explain()
+	return b.splitter.explain()
 }
 
 // Reasons why a device that is not quite silent is offline.

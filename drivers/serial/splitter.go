@@ -20,6 +20,15 @@ type faults struct {
 
 func newSplitter(f *Frame) *splitter { return &splitter{Frame: f, lost: true} }
 
+// explain says why there is no value. Bytes whose frame does not end are heard, too:
+// the delimiter may be another one.
+func (s *splitter) explain() error {
+	if s.faults == (faults{}) && len(s.buf) > 0 {
+		return errGarbage
+	}
+	return s.faults.explain()
+}
+
 // push takes bytes as they come and calls emit for each frame they complete.
 // The frame is emit's until it returns.
 func (s *splitter) push(p []byte, emit func(frame []byte)) {
