@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fieldmq/broker/bridge"
 	"fieldmq/broker/store"
 )
 
@@ -34,7 +35,7 @@ func (s *Service) Keep(config *Config) error {
 		return nil
 	}
 	log := s.log.With("part", "store")
-	kept, err := store.Open(dir, config.Store, log)
+	kept, err := store.Open(dir, config.Store, log, bridge.Feeds)
 	if errors.Is(err, syscall.EROFS) && config.offered {
 		log.Warn("nothing survives a restart: the service's folder is on a read-only file system; gateway.data can name another", "folder", dir)
 		config.General.Data = ""

@@ -144,3 +144,29 @@ func TestABackupThatIsPutInPlaceAtWorkIsLeftAsItIs(t *testing.T) {
 		t.Errorf("the backup is changed: %v", err)
 	}
 }
+
+// One flipped bit is not to cost a backlog of days.
+func TestAQueueWhoseRecordIsDamagedKeepsWhatWaits(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, tiny())
+	s.must(t, aQueue("upstream/cloud/out"), aQueue("client"), queued(1, "1 waits", "upstream/cloud/out"), queued(2, "2 waits", "client"),
+		queued(3, "3 waits", "upstream/cloud/out"), broker.Ended{ClientID: "upstream/old/out"})
+	s.die()
+	spoil(t, segmentPath(dir, 1), "upstream/cloud/out")
+	spoil(t, segmentPath(dir, 1), "client")
+	for range 2 { // the second time it is as if nothing had happened
+		s, err := Open(dir, tiny(), quiet(), "upstream/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := numbersOf(t, s, "upstream/cloud/out", 10); !slices.Equal(got, []uint64{1, 3}) {
+			t.Errorf("%v wait", got)
+		}
+		if got := numbersOf(t, s, "client", 10); len(got) != 0 {
+			t.Errorf("for a client whose user is not known %v wait", got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -27,21 +27,22 @@ type recovered struct {
 	state    *state
 	segments []*segment
 	damage   []Damage
-	next     uint64     // the number of the next segment
-	useless  []string   // files that are no segments
-	torn     []*segment // there is something behind their end
-	whole    bool       // the last segment can be written on
+	orphans  []*sessionRecord // of queues whose own records were damaged
+	next     uint64           // the number of the next segment
+	useless  []string         // files that are no segments
+	torn     []*segment       // there is something behind their end
+	whole    bool             // the last segment can be written on
 	files    fetcher
 }
 
 // read reads the segments of a folder in their order, as FORMAT.md says. each
 // gets the records as they come.
-func read(dir string, each func(record)) (*recovered, error) {
+func read(dir string, each func(record), queues ...string) (*recovered, error) {
 	all, err := segmentsIn(dir)
 	if err != nil {
 		return nil, err
 	}
-	return readAll(dir, all, each)
+	return readAll(dir, all, each, queues...)
 }
 
 // segmentsIn finds the segments of a folder, in their order.
@@ -58,7 +59,7 @@ func segmentsIn(dir string) (all []*segment, err error) {
 	return all, nil
 }
 
-func readAll(dir string, all []*segment, each func(record)) (*recovered, error) {
+func readAll(dir string, all []*segment, each func(record), queues ...string) (*recovered, error) {
 	r := &recovered{state: newState(), next: 1}
 	defer func() { r.files = fetcher{} }()
 	defer r.files.close()
@@ -71,7 +72,8 @@ func readAll(dir string, all []*segment, each func(record)) (*recovered, error) 
 			return nil, err
 		}
 	}
-	r.state.prune()
+	r.orphans = r.state.orphans(queues)
+	r.state.prune(r.orphans)
 	r.state.changed = false
 	return r, nil
 }

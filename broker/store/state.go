@@ -1,6 +1,11 @@
 package store
 
 import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
 	"fieldmq/broker"
 	"fieldmq/broker/mqtt"
 )
@@ -268,10 +273,28 @@ func (s *state) retain(r *retainedRecord, at place) {
 
 // prune forgets what was said of sessions that are not known: they ended, and
 // the record of that is gone with the segment it stood in.
-func (s *state) prune() {
+func (s *state) prune(orphans []*sessionRecord) {
 	for id, c := range s.clients {
-		if c.place.segment == nil {
+		if c.place.segment == nil && !slices.ContainsFunc(orphans, func(r *sessionRecord) bool { return r.ClientID == id }) {
 			s.end(id)
 		}
 	}
 }
+
+// orphans are queues that messages wait for although they are not known: an end would
+// stand behind the messages, and take them away. So it is their beginning that was
+// damaged.
+func (s *state) orphans(queues []string) (found []*sessionRecord) {
+	for _, id := range slices.Sorted(maps.Keys(s.clients)) {
+		c := s.clients[id]
+		ours := slices.ContainsFunc(queues, func(begins string) bool { return strings.HasPrefix(id, begins) })
+		if ours && c.place.segment == nil && c.waiting.after(0) != 0 {
+			c.head.ClientID, c.head.Inner, c.head.Expiry = id, true, queueExpiry
+			found = append(found, c.record())
+		}
+	}
+	return found
+}
+
+// queueExpiry is for how long a queue waits for its owner: for ever, as good as.
+const queueExpiry = 100 * 365 * 24 * time.Hour

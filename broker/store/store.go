@@ -86,18 +86,20 @@ type Figures struct {
 }
 
 // Open locks a folder, which it makes if it is not there, and reads what is in
-// it. What was damaged Damage tells. Close must be called. A store on a disk that has
+// it. What was damaged Damage tells. Queues are how the client ids begin of those that
+// read by themselves: one whose own record was damaged is known by what waits for it.
+// Close must be called. A store on a disk that has
 // become read-only, as memory cards do when they are worn, fails as one whose disk
 // fails later: what is in it can be read and delivered, and no message is taken.
-func Open(dir string, cfg Config, log *slog.Logger) (*Store, error) {
-	s, err := open(dir, cfg, disk{os.OpenFile, syncData, allocate, freeSpace}, log)
+func Open(dir string, cfg Config, log *slog.Logger, queues ...string) (*Store, error) {
+	s, err := open(dir, cfg, disk{os.OpenFile, syncData, allocate, freeSpace}, log, queues...)
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-func open(dir string, cfg Config, d disk, log *slog.Logger) (_ *Store, err error) {
+func open(dir string, cfg Config, d disk, log *slog.Logger, queues ...string) (_ *Store, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -106,7 +108,7 @@ func open(dir string, cfg Config, d disk, log *slog.Logger) (_ *Store, err error
 	if s.lock, err = lock(dir, &s.disk); err != nil {
 		return nil, err
 	}
-	if err := s.begin(); err != nil {
+	if err := s.begin(queues); err != nil {
 		s.lock.Close()
 		return nil, err
 	}
@@ -114,8 +116,8 @@ func open(dir string, cfg Config, d disk, log *slog.Logger) (_ *Store, err error
 }
 
 // begin recovers the log and opens a segment for what comes.
-func (s *Store) begin() error {
-	found, err := read(s.dir, func(record) {})
+func (s *Store) begin(queues []string) error {
+	found, err := read(s.dir, func(record) {}, queues...)
 	if err != nil {
 		return err
 	}
@@ -150,6 +152,10 @@ func (s *Store) begin() error {
 	}
 	s.pending = batch{segment: active, at: active.end}
 	s.since = time.Now() // what an earlier life has left to the kernel is to be synced, too
+	for _, r := range found.orphans {
+		s.log.Error("the session of a queue was damaged, and begins anew with what waits for it", "queue", r.ClientID)
+		s.put(r)
+	}
 	s.checkRoom()
 	return nil
 }
