@@ -197,7 +197,6 @@ func TestSyncPolicies(t *testing.T) {
 				if err := s.sync(); err != nil {
 					t.Fatal(err)
 				}
-				s.state.changed = false
 				before := s.figures.Syncs.Load()
 				s.must(t, c.records...)
 				began := time.Now()
@@ -219,25 +218,38 @@ func TestSyncPolicies(t *testing.T) {
 	}
 }
 
-func TestAChangeOfASessionIsSyncedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := mustOpen(t, t.TempDir(), tiny())
-		defer s.die()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		var running sync.WaitGroup
-		running.Go(func() { s.Run(ctx) })
-		s.must(t, entered("a"))
-		for i := range 100 {
-			time.Sleep(100 * time.Millisecond)
-			s.must(t, retained("r", fmt.Sprint(i)))
-		}
-		cancel()
-		running.Wait()
-		if n := s.Figures().Syncs.Load(); n != 1 {
-			t.Errorf("%d syncs for one change", n)
-		}
-	})
+// A gateway that is at work all the time hardly touches its card, also where a session
+// that nobody comes back to has messages that wait.
+func TestWhatWasSyncedIsNoReasonToSyncAgain(t *testing.T) {
+	for name, records := range map[string][]broker.Record{
+		"a change of a session": {entered("a")},
+		"a message that waits":  {entered("a"), queued(1, "waits", "a")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := tiny()
+				cfg.Segment = 1 << 20
+				s := mustOpen(t, t.TempDir(), cfg)
+				defer s.die()
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				var running sync.WaitGroup
+				running.Go(func() { s.Run(ctx) })
+				s.must(t, broker.Entered{ClientID: "up", New: true, Expiry: time.Hour})
+				s.must(t, records...)
+				for i := range 1000 {
+					time.Sleep(10 * time.Millisecond)
+					n := uint64(i + 2)
+					s.must(t, queued(n, "is delivered", "up"), broker.Settled{ClientID: "up", Number: n}, retained("r", fmt.Sprint(i)))
+				}
+				cancel()
+				running.Wait()
+				if n := s.Figures().Syncs.Load(); n != 1 {
+					t.Errorf("%d syncs", n)
+				}
+			})
+		})
+	}
 }
 
 func TestChurnIsBoundedInSizeAndInWriting(t *testing.T) {
@@ -341,7 +353,6 @@ func TestAPowerCutLeavesFactsThatAreOlder(t *testing.T) {
 	if err := s.sync(); err != nil {
 		t.Fatal(err)
 	}
-	s.state.changed = false
 	payload, removed := strings.Repeat("v", 1000), false
 	for i := range 2000 {
 		s.must(t, retained(fmt.Sprint("r/", i%topics), payload))

@@ -88,7 +88,7 @@ func (s *Store) laden() bool { return len(s.pending.buf) > biggestSpare || s.gro
 func (s *Store) due(now time.Time) bool {
 	s.mu.Lock()
 	s.state.ages.beat(s.state.last)
-	waits := s.state.ages.old > 0 || s.state.changed
+	waits := s.state.ages.old > 0 || s.changed > s.synced.Load()
 	s.mu.Unlock()
 	if s.since.IsZero() {
 		return false

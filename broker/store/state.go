@@ -26,7 +26,7 @@ type state struct {
 	order    uint64              // the last one given to a flight
 	last     uint64              // the highest number of a message
 	ages     ages
-	changed  bool // what clients rely on across a power cut
+	changed  bool // by the last record, what clients rely on across a power cut
 }
 
 // place is where a record stands in the log.

@@ -42,6 +42,7 @@ type Store struct {
 	queue    []batch       // to be written, in order
 	spare    []byte        // the buffer of the last one
 	fetchers sync.Pool     // for Read
+	last     uint64        // the highest number of a message that was written
 	since    time.Time     // when the oldest byte that is not synced was written
 	failed   time.Time     // when a sync last failed
 	reserved bool          // there is room for what makes room
@@ -52,10 +53,11 @@ type Store struct {
 	state    *state
 	segments []*segment // the oldest first; records go to the last
 	pending  batch
-	full     error // nil: messages are taken
-	room     int64 // bytes that may be taken until it is looked again
-	fault    error // of the last attempt to write
-	broken   error // records were left out: the store is of no use until it is opened again
+	changed  uint64 // up to this byte there is something that is to be on the disk soon
+	full     error  // nil: messages are taken
+	room     int64  // bytes that may be taken until it is looked again
+	fault    error  // of the last attempt to write
+	broken   error  // records were left out: the store is of no use until it is opened again
 	trouble  string
 	closed   bool
 }
@@ -67,6 +69,7 @@ type batch struct {
 	segment *segment
 	at      int64
 	buf     []byte
+	last    uint64 // the highest number of a message up to its end
 }
 
 // disk is what tests have fail.
@@ -252,6 +255,9 @@ func (s *Store) put(r record) {
 	p.segment.end += int64(size)
 	s.room -= int64(size)
 	s.appended.Add(uint64(size))
+	if s.state.changed {
+		s.state.changed, s.changed = false, s.appended.Load()
+	}
 }
 
 func (s *Store) poke() {

@@ -35,6 +35,7 @@ func (s *Store) flush() error {
 			s.since = time.Now()
 		}
 		s.arrived(b)
+		s.last = b.last
 		s.written.Add(uint64(len(b.buf)))
 		s.figures.Written.Add(int64(len(b.buf)))
 		if cap(b.buf) <= biggestSpare {
@@ -57,8 +58,9 @@ func (s *Store) enqueue() {
 	if len(s.pending.buf) == 0 {
 		return
 	}
+	s.pending.last = s.state.last
 	s.queue = append(s.queue, s.pending)
-	s.pending = batch{s.pending.segment, s.pending.segment.end, s.spare[:0]}
+	s.pending = batch{segment: s.pending.segment, at: s.pending.segment.end, buf: s.spare[:0]}
 	s.spare = nil
 }
 
@@ -105,30 +107,17 @@ func (s *Store) sync() error {
 	case time.Since(s.failed) < retryAfter:
 		return errSyncFailed
 	}
-	written := s.written.Load()
-	changed := s.settleChange()
+	written, last := s.written.Load(), s.last
 	if err := s.syncSegments(); err != nil {
 		s.failed = time.Now()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.state.changed = s.state.changed || changed
 		return err
 	}
 	s.synced.Store(written)
+	s.mu.Lock()
+	s.state.ages.sync(last)
+	s.mu.Unlock()
 	s.since = time.Time{}
 	return nil
-}
-
-// settleChange takes back that something has changed which is to be on the disk soon,
-// if all of it is in the file, and so will be.
-func (s *Store) settleChange() (changed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed = s.state.changed
-	if s.appended.Load() == s.written.Load() {
-		s.state.changed = false
-	}
-	return changed
 }
 
 // syncSegments syncs each segment that was written to. For one of them that
