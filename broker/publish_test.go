@@ -40,6 +40,7 @@ func TestPropertiesAreForwardedUnchanged(t *testing.T) { // [MQTT-3.3.2-4] [MQTT
 		{Topic: "t", Payload: []byte("x"), QoS: 1, UTF8: true, ContentType: "text/plain", ResponseTopic: "r",
 			CorrelationData: []byte{0, 255}, UserProperties: []mqtt.UserProperty{{Name: "b", Value: "1"}, {Name: "a", Value: "2"}, {Name: "b", Value: "1"}}},
 		{Topic: "t", Payload: []byte{}, QoS: 2, CorrelationData: []byte{}},
+		{Topic: "t", Payload: []byte{255}, Bytes: true},
 		{Topic: "t", Payload: []byte("y"), Expiry: 100 * time.Second},
 		text("t", "nothing added", 0),
 	} {

@@ -51,9 +51,12 @@ func properties(m *mqtt.Message) *packets.Properties {
 		ResponseTopic:   m.ResponseTopic,
 		CorrelationData: m.CorrelationData,
 	}
-	if m.UTF8 {
-		one := byte(1)
-		p.PayloadFormat = &one
+	if m.UTF8 || m.Bytes {
+		var format byte
+		if m.UTF8 {
+			format = 1
+		}
+		p.PayloadFormat = &format
 	}
 	for _, u := range m.UserProperties {
 		p.User = append(p.User, packets.User{Key: u.Name, Value: u.Value})
@@ -93,7 +96,10 @@ func decode(p *packets.Publish) (m mqtt.Message, ok bool) {
 	if props == nil {
 		return m, true
 	}
-	m.UTF8 = props.PayloadFormat != nil && *props.PayloadFormat == 1
+	if props.PayloadFormat != nil {
+		m.UTF8 = *props.PayloadFormat == 1
+		m.Bytes = !m.UTF8
+	}
 	m.ContentType, m.ResponseTopic, m.CorrelationData = props.ContentType, props.ResponseTopic, props.CorrelationData
 	for _, u := range props.User {
 		m.UserProperties = append(m.UserProperties, mqtt.UserProperty{Name: u.Key, Value: u.Value})

@@ -31,6 +31,7 @@ type Message struct {
 
 	// What follows exists in MQTT 5.0 only and is forwarded unchanged.
 	UTF8            bool   // payload format indicator 1
+	Bytes           bool   // payload format indicator 0; none says the same
 	ContentType     string // "application/json"
 	ResponseTopic   string
 	CorrelationData []byte // nil: none

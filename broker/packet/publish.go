@@ -75,7 +75,10 @@ func (p *Publish) Describe(m *mqtt.Message) {
 // describe fills in the properties that are forwarded. [MQTT-3.3.2-4]
 // [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]
 func (p *Properties) describe(m *mqtt.Message) {
-	m.UTF8 = p.Number(PayloadFormat) == 1
+	if p.Has(PayloadFormat) {
+		m.UTF8 = p.Number(PayloadFormat) == 1
+		m.Bytes = !m.UTF8
+	}
 	m.ContentType = p.Text(ContentType)
 	m.ResponseTopic = p.Text(ResponseTopic)
 	m.UserProperties = p.User
@@ -186,7 +189,7 @@ func (p *Outgoing) appendProperties(buf []byte) []byte {
 
 // descriptionSize is the number of bytes that appendDescription writes.
 func descriptionSize(m *mqtt.Message) (n int) {
-	if m.UTF8 {
+	if m.UTF8 || m.Bytes {
 		n += 2
 	}
 	if m.Expiry > 0 {
@@ -210,8 +213,11 @@ func descriptionSize(m *mqtt.Message) (n int) {
 // appendDescription writes the properties that a message carries wherever it
 // goes; expiry is what is left of its interval in seconds. [MQTT-3.3.2-6]
 func appendDescription(buf []byte, m *mqtt.Message, expiry uint32) []byte {
-	if m.UTF8 {
+	switch {
+	case m.UTF8:
 		buf = append(buf, byte(PayloadFormat), 1)
+	case m.Bytes:
+		buf = append(buf, byte(PayloadFormat), 0)
 	}
 	if m.Expiry > 0 {
 		buf = append(buf, byte(MessageExpiry))

@@ -173,7 +173,7 @@ func (c *codec) message(m *mqtt.Message) {
 	small(c, &m.QoS, mqtt.ExactlyOnce)
 	c.flag(&m.Retain)
 	c.duration(&m.Expiry)
-	c.flag(&m.UTF8)
+	c.format(m)
 	c.text(&m.ContentType)
 	c.text(&m.ResponseTopic)
 	c.bytes(&m.CorrelationData)
@@ -181,6 +181,21 @@ func (c *codec) message(m *mqtt.Message) {
 		c.text(&p.Name)
 		c.text(&p.Value)
 	})
+}
+
+// format is the payload format indicator: 0 stands for none, 1 for text, 2 for bytes.
+func (c *codec) format(m *mqtt.Message) {
+	var n uint8
+	switch {
+	case m.UTF8:
+		n = 1
+	case m.Bytes:
+		n = 2
+	}
+	small(c, &n, 2)
+	if c.reading {
+		m.UTF8, m.Bytes = n == 1, n == 2
+	}
 }
 
 func (c *codec) will(w **packet.Will) {

@@ -285,7 +285,7 @@ func (m *model) check(t testing.TB, got []broker.Record) {
 // history is a life of a broker with every kind of record.
 func history() []broker.Record {
 	at := time.Unix(1_700_000_000, 5)
-	will := &packet.Will{Message: mqtt.Message{Topic: "w", Payload: []byte("gone"), QoS: 1, Retain: true}, Delay: time.Minute}
+	will := &packet.Will{Message: mqtt.Message{Topic: "w", Payload: []byte("gone"), QoS: 1, Retain: true, Bytes: true}, Delay: time.Minute}
 	full := queued(3, strings.Repeat("long ", 20), "a", "b")
 	full.Expires = at
 	full.Message.ContentType, full.Message.ResponseTopic = "text/plain", "answer"

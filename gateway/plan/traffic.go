@@ -137,7 +137,7 @@ func size(m mqtt.Message) int64 {
 	if m.QoS > 0 {
 		n += 2
 	}
-	if m.UTF8 {
+	if m.UTF8 || m.Bytes {
 		n += 2
 	}
 	if m.Expiry > 0 {
