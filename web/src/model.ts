@@ -172,6 +172,9 @@ export const gateways = (): Device[] => [...devices.value.values()].filter((d) =
 
 export const byTitle = (a: Device, b: Device): number => a.title.localeCompare(b.title) || a.key.localeCompare(b.key);
 
+/** The reason of a device that has no status. */
+export const unknown = 'nothing is known of it yet';
+
 export interface Effective {
   online: boolean;
   /** Since when, if that is known. */
@@ -197,6 +200,6 @@ export function effective(d: Device): Effective {
   return {
     online: d.status.value === 'online',
     since: fits ? h.since : undefined,
-    reason: d.status.value === '' ? 'nothing is known of it yet' : fits ? (h.reason ?? '') : '',
+    reason: d.status.value === '' ? unknown : fits ? (h.reason ?? '') : '',
   };
 }

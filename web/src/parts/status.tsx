@@ -1,4 +1,4 @@
-import { effective, type Device, type Effective } from '../model';
+import { effective, unknown, type Device, type Effective } from '../model';
 import { now } from '../now';
 import { at, sentence, span } from '../words';
 
@@ -6,13 +6,13 @@ import { at, sentence, span } from '../words';
 export function Status({ device }: { device: Device }) {
   const e = effective(device);
   return (
-    <span class={`status ${word(e, device)}`} title={e.since === undefined ? undefined : `since ${at(device.ours(e.since))}`}>
+    <span class={`status ${word(e)}`} title={e.since === undefined ? undefined : `since ${at(device.ours(e.since))}`}>
       <span class="dot" aria-hidden="true" />{inWords(e, device)}
     </span>
   );
 }
 
-const word = (e: Effective, d: Device) => (e.online ? 'online' : d.status.value === '' ? 'unknown' : 'offline');
+const word = (e: Effective) => (e.online ? 'online' : e.reason === unknown ? 'unknown' : 'offline');
 
 /** "online for 3 h", "no answer for 40 s". */
 export function inWords(e: Effective, d: Device): string {
