@@ -129,7 +129,7 @@ func New(config Config, identity Identity, broker Broker, keeper Keeper, log *sl
 	b.speak()
 	b.presence = newPresence(b)
 	b.queue.batching = newBatching(b)
-	b.protocol = &protocol{queue: b.queue, refused: b.warnRefused, recall: b.recall, limits: &b.config.Limits}
+	b.protocol = &protocol{queue: b.queue, refused: b.warnRefused, recall: b.recall, moved: b.moved, limits: &b.config.Limits}
 	return b
 }
 

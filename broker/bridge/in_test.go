@@ -48,7 +48,7 @@ func TestWhatComesIsRefusedForAReason(t *testing.T) {
 
 func TestSecondDeliveryOfQoS2IsNotTaken(t *testing.T) {
 	q := testQueue(100, "")
-	p := &protocol{recall: func() {}, limits: new(noLimits()), queue: q}
+	p := &protocol{recall: func() {}, moved: func() bool { return false }, limits: new(noLimits()), queue: q}
 	if err := p.ConAckReceived(&discard{}, nil, &packets.Connack{Properties: &packets.Properties{}}); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,8 @@ type protocol struct {
 	queue   *queue
 	refused func(topic string, r packet.Reason, later bool)
 	limits  *Limits
-	recall  func() // what the server must be told again
+	recall  func()      // what the server must be told again
+	moved   func() bool // what is told goes elsewhere than the last time
 
 	mu       sync.Mutex
 	conn     io.Writer                               // nil: there is none
@@ -78,7 +79,7 @@ func (p *protocol) ConAckReceived(w io.Writer, _ *packets.Connect, ack *packets.
 	s := allowed(ack.Properties)
 	p.limits.bound(&s)
 	p.queue.begin(s, ack.SessionPresent)
-	if !ack.SessionPresent {
+	if moved := p.moved(); moved || !ack.SessionPresent {
 		p.recall()
 	}
 	return nil
