@@ -137,6 +137,12 @@ type Holder interface {
 	Holds(Value) error
 }
 
+// Rounder is implemented by an Address whose numbers have fewer digits than a Value.
+type Rounder interface {
+	// Rounded is what becomes of a number that is written there and read again.
+	Rounded(float64) float64
+}
+
 // Checker is implemented by Settings that can find points which contradict
 // each other, or that no request can fetch. Nothing is opened.
 type Checker interface {

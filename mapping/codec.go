@@ -24,9 +24,15 @@ type codec interface {
 // codecAt is the codec of a point at a place, whose rule is valid and fits it.
 func codecAt(at drivers.Address, r *Rule) codec {
 	c := newCodec(at.Kind(), r)
-	bounded, ok := at.(drivers.Bounded)
-	if n, number := c.(*number); number && ok && n.whole {
+	n, ok := c.(*number)
+	if !ok {
+		return c
+	}
+	if bounded, ok := at.(drivers.Bounded); ok && n.whole {
 		n.limits.hold(bounded.Bounds())
+	}
+	if rounder, ok := at.(drivers.Rounder); ok {
+		n.rounded = rounder.Rounded
 	}
 	return c
 }

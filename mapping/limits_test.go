@@ -65,3 +65,26 @@ func TestAValueThatThePointCannotHoldIsRefusedInItsOwnUnit(t *testing.T) {
 		}
 	}
 }
+
+// single is a place that holds numbers in single precision.
+type single struct{ place }
+
+func (*single) Rounded(f float64) float64 { return drivers.Float32(float32(f)).Float() }
+
+// A shadow would wait for ever for digits that the device cannot keep.
+func TestReplySaysWhatTheDeviceKeepsOfANumber(t *testing.T) {
+	for scale, want := range map[float64]string{1: "0.12345679", 10: "0.12345679"} {
+		e := entry("level", drivers.KindFloat, func(r *Rule) { r.Scale = scale })
+		e.Point.At = &single{place{kind: drivers.KindFloat}}
+		b := newBench(t, boiler(e))
+		m := mqtt.Message{Topic: "device/boiler/level/set", Payload: []byte("0.123456789")}
+		r, err := b.Request(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := b.Reply(m, r, nil)
+		if got := string(answer.Payload); got != `{"ok":true,"point":"level","value":`+want+`}` {
+			t.Errorf("scale %v: %s", scale, got)
+		}
+	}
+}

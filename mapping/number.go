@@ -20,6 +20,7 @@ type number struct {
 	whole         bool // the device holds integers
 	fixed         fixed
 	limits        limits
+	rounded       func(float64) float64 // to what the device holds of a number; nil: all of it
 }
 
 func newNumber(kind drivers.Kind, r *Rule) *number {
@@ -112,6 +113,9 @@ func (n *number) raw(wanted *big.Rat) (drivers.Value, error) {
 		f, _ := raw.Float64()
 		if math.IsInf(f, 0) {
 			return drivers.Value{}, errTooLarge
+		}
+		if n.rounded != nil {
+			f = n.rounded(f)
 		}
 		return drivers.Float(f), nil
 	}

@@ -89,6 +89,7 @@ var (
 	_ drivers.WriteOnly = (*Address)(nil)
 	_ drivers.Bounded   = (*Address)(nil)
 	_ drivers.Holder    = (*Address)(nil)
+	_ drivers.Rounder   = (*Address)(nil)
 )
 
 // AllowWrite notes that the point may be written.

@@ -237,6 +237,22 @@ func (a *Address) Holds(v drivers.Value) error {
 	return err
 }
 
+// Rounded implements drivers.Rounder. What cannot be written stays as it is.
+func (a *Address) Rounded(f float64) float64 {
+	if a.ScaleRegister != nil {
+		return f
+	}
+	raw, err := encode(a, drivers.Float(f))
+	if err != nil {
+		return f
+	}
+	v, err := decode(a, raw)
+	if err != nil || v.Kind() != drivers.KindFloat {
+		return f
+	}
+	return v.Float()
+}
+
 // Bounds are the least and the largest integer that the point can hold.
 func (a *Address) Bounds() (lowest int64, highest uint64) {
 	t := a.ValueType()

@@ -253,3 +253,22 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestNumbersAreRoundedToTheirType(t *testing.T) {
+	for _, c := range []struct {
+		at      Address
+		f, want float64
+	}{
+		{Address{Type: Float32}, 16777217, 16777216},
+		{Address{Type: Float32}, 230.1, 230.1},
+		{Address{Type: Float32}, 0.123456789, 0.12345679},
+		{Address{Type: Float32}, 1e39, 1e39}, // it is refused when it is written
+		{Address{Type: Float64}, 0.123456789, 0.123456789},
+		{Address{Type: Float16}, 1.50001, 1.5},
+		{Address{Type: Float32, ScaleRegister: ptr(5)}, 16777217, 16777217},
+	} {
+		if got := c.at.Rounded(c.f); got != c.want {
+			t.Errorf("%v of %v: %v, want %v", c.f, c.at.Type, got, c.want)
+		}
+	}
+}
