@@ -53,10 +53,10 @@ type shadow struct {
 
 // shadowDocument is what is kept of a shadow.
 type shadowDocument struct {
-	Version int64          `json:"version"` // of desired, rises with each change
-	Desired map[string]any `json:"desired"`
-	Pending []string       `json:"pending,omitempty"` // not taken by the device yet
-	Time    int64          `json:"ts"`
+	Version int64    `json:"version"` // of desired, rises with each change
+	Desired members  `json:"desired"`
+	Pending []string `json:"pending,omitempty"` // not taken by the device yet
+	Time    int64    `json:"ts"`
 }
 
 type shadowPoint struct {
@@ -209,7 +209,7 @@ func (d *shadow) report(payload []byte) { d.unread = payload }
 
 // values are those of the points that can be wanted.
 func (d *shadow) values() map[string]any {
-	var state map[string]any
+	var state members
 	if d.unread != nil && json.Unmarshal(d.unread, &state) == nil {
 		for name, p := range d.points {
 			if v, there := state[name]; there && p.Writable {
@@ -234,7 +234,7 @@ type shadowAnswer struct {
 // more. A version, where there is one, must be the present one.
 func (s *shadows) update(ctx context.Context, d *shadow, payload []byte, now time.Time) shadowAnswer {
 	var u struct {
-		State       struct{ Desired map[string]any }
+		State       struct{ Desired members }
 		Version     *int64
 		ClientToken string
 	}
@@ -279,6 +279,10 @@ func (s *shadows) update(ctx context.Context, d *shadow, payload []byte, now tim
 func (d *shadow) refuse(name string, value any) string {
 	p, known := d.points[name]
 	n, isNumber := value.(float64)
+	if digits, ok := value.(json.Number); ok {
+		n, _ = digits.Float64() // it has been read as one
+		isNumber = true
+	}
 	switch {
 	case !known:
 		return "there is no such point"
@@ -331,7 +335,7 @@ func (s *shadows) answered(ctx context.Context, id string, payload []byte, now t
 	d := s.devices[id]
 	var a struct {
 		OK     bool
-		Values map[string]any
+		Values members
 		Error  string
 	}
 	if d == nil || d.asked == "" || json.Unmarshal(payload, &a) != nil {
