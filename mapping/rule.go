@@ -55,7 +55,9 @@ type Rule struct {
 	// the unit of the value. Default: false.
 	Write Write `yaml:"write"`
 	// Read is whether the point is read at all. A register that only takes
-	// commands is not: {read: false, write: true}. Default: true.
+	// commands is not: {read: false, write: true}. A device of which nothing is
+	// read takes commands, but is never online, because nobody asks it.
+	// Default: true.
 	Read bool `yaml:"read"`
 	// Refresh writes the last value that the point was given again and again, for
 	// devices that forget it, as inverters do with setpoints. Default: 0s, once is
