@@ -217,7 +217,7 @@ func TestPageDoesNotDrawWhatNobodyVouchesFor(t *testing.T) {
 		published(t, d.watch[3], append([]string{"-V", "5", "-t", "device/" + id + "/state", "-m", fmt.Sprintf(`{"ts":%d,"v":2}`, now-40_000)}, args...)...)
 	}
 	publish("well", "online", "-D", "publish", "message-expiry-interval", "3600")
-	publish("late", "online", "-D", "publish", "message-expiry-interval", "1")
+	publish("late", "online", "-D", "publish", "message-expiry-interval", "8")
 	publish("away", "offline", "-D", "publish", "message-expiry-interval", "3600")
 	line := func(id string) string {
 		return fmt.Sprintf(`[...document.querySelectorAll('.tile')].find(e => e.innerText.includes('Test %s'))?.querySelector('.spark path')?.getAttribute('d')`, id)

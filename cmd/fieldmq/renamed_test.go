@@ -17,13 +17,15 @@ buses: {plc: {driver: modbus-tcp, address: "127.0.0.1:1"}}
 devices: {boiler: {bus: plc, points: {flow: {input: 0}}}}
 `
 
-// retainedNow are the topics that have something under a filter, of what was
-// there when a mark had come.
+// retainedNow are the topics that have something under a filter: what comes ahead
+// of a mark that is asked for behind it.
 func (s *site) retainedNow(filter string) string {
 	s.t.Helper()
 	s.publish("-t", "mark/x", "-m", "there", "-r")
-	text, _, _ := output(s.t, "mosquitto_sub", "-h", "127.0.0.1", "-p", s.mqtt, "-t", filter, "-t", "mark/x", "-F", "%t", "--retained-only", "-W", "2")
-	return text
+	sub := s.subscribe("-t", filter, "-t", "mark/x", "--retained-only")
+	defer sub.kill()
+	sub.expect("mark/x")
+	return strings.Join(sub.printed(), "\n")
 }
 
 func TestAGatewayUnderAnotherNameTakesTheOldOneAway(t *testing.T) {
