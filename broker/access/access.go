@@ -3,8 +3,8 @@
 //
 // Passwords are checked against slow hashes, a few at a time; what was checked
 // once is remembered in a form that is of no use elsewhere, so that clients
-// that come back cost next to nothing. Guessing is slowed; a wrong password that
-// comes again is no guess.
+// that come back cost next to nothing. Guessing is slowed; so is a wrong password that
+// comes again, but by itself, for it is no guess.
 package access
 
 import (
@@ -97,7 +97,12 @@ func (c *Control) authenticate(users *Users, p *broker.Peer, password []byte) (r
 	}
 	attempt := credential{user: p.User, password: password, stored: known}
 	switch {
-	case password == nil, c.verifier.refused(attempt):
+	case password == nil:
+		return packet.BadUserOrPassword, ""
+	case c.verifier.refused(attempt):
+		if c.brake.repeated(from, c.verifier.digest(attempt), time.Now()) > 0 {
+			return packet.ConnectionRate, ""
+		}
 		return packet.BadUserOrPassword, ""
 	case c.brake.wait(from, time.Now()) > 0:
 		return packet.ConnectionRate, ""

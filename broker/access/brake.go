@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/sha256"
 	"hash/maphash"
 	"math"
 	"net/netip"
@@ -10,8 +11,8 @@ import (
 
 // brake slows those who guess passwords. It counts failures of a user at an
 // address, of an address, and of a user anywhere; each count has its own
-// patience, and runs down with time. So a device with an old password hurts
-// itself, and who guesses from elsewhere does not lock a user out at the places
+// patience, and runs down with time. The same wrong password from the same place counts
+// for itself. So a device with an old password hurts itself only, and who guesses from elsewhere does not lock a user out at the places
 // where that has logged in before.
 type brake struct {
 	seed      maphash.Seed
@@ -19,6 +20,7 @@ type brake struct {
 	pairs     counts
 	addresses counts
 	users     counts
+	repeats   counts              // of one wrong password by a user at an address
 	places    map[uint64]struct{} // where users have logged in
 }
 
@@ -51,6 +53,7 @@ func newBrake() brake {
 		pairs:     kind(3, 30*time.Second),
 		addresses: kind(30, 10*time.Second),
 		users:     kind(50, 10*time.Second),
+		repeats:   kind(3, 30*time.Second),
 		places:    map[uint64]struct{}{},
 	}
 }
@@ -76,6 +79,23 @@ func (b *brake) failed(p place, now time.Time) {
 	b.pairs.add(pair, now)
 	b.addresses.add(address, now)
 	b.users.add(user, now)
+}
+
+// repeated counts a password that was wrong at a place before, and is how long there is
+// to wait until the next time counts.
+func (b *brake) repeated(p place, password [sha256.Size]byte, now time.Time) time.Duration {
+	p.address = network(p.address)
+	key := maphash.Comparable(b.seed, struct {
+		place
+		password [sha256.Size]byte
+	}{p, password})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wait := b.repeats.wait(key, now)
+	if wait == 0 {
+		b.repeats.add(key, now)
+	}
+	return wait
 }
 
 // passed remembers a place, and forgives what failed there.
