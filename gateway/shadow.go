@@ -150,9 +150,11 @@ func (s *shadows) hear(ctx context.Context, m mqtt.Message, now time.Time) {
 		d.report(m.Payload)
 		s.tell(ctx, d, now)
 	case shadowUpdate:
+		a := shadowAnswer{Code: 400, Message: "a retained update is not carried out", Version: d.Version}
 		if !m.Retain {
-			s.answer(ctx, m, shadowUpdate, s.update(ctx, d, m.Payload, now))
+			a = s.update(ctx, d, m.Payload, now)
 		}
+		s.answer(ctx, m, shadowUpdate, a)
 	case shadowGet:
 		s.answer(ctx, m, shadowGet, d.whole())
 	}

@@ -125,6 +125,11 @@ func TestAValueThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	if got := b.take("device/x/set"); len(got) != 3 || got[2] != `{"a":5}` {
 		t.Errorf("written %q", got)
 	}
+	kept := mqtt.Message{Topic: "device/x/shadow/update", Payload: []byte(`{"state":{"desired":{"a":6}}}`), Retain: true}
+	s.hear(t.Context(), kept, now)
+	if got := b.take("device/x/shadow/update/rejected"); len(got) != 1 || !strings.Contains(got[0], "retained") {
+		t.Errorf("a retained update is answered by %q", got)
+	}
 }
 
 // talk is a broker that notes what shadows say.
