@@ -418,21 +418,6 @@ func (q *queue) allowed() server {
 	return q.server
 }
 
-// overdue says whether the first that is under way has left for longer than the server
-// may take to acknowledge it; what was sent up to a time has left.
-func (q *queue) overdue(left, now time.Time) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.unanswered() == 0 {
-		return false
-	}
-	f := q.flights[0]
-	if f.left.IsZero() && !f.sent.After(left) {
-		f.left = now
-	}
-	return !f.left.IsZero() && now.Sub(f.left) > ackTimeout
-}
-
 // close lets no more history go.
 func (q *queue) close() {
 	q.mu.Lock()
