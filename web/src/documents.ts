@@ -84,6 +84,7 @@ export function readBroker(d: Doc): BrokerReport {
     ts: n('ts'), listeners: texts(d.listeners), connected: n('connected'), sessions: n('sessions'), subscriptions: n('subscriptions'),
     retained: n('retained'), received: n('received'), sent: n('sent'), dropped: n('dropped'), received_rate: n('received_rate'),
     sent_rate: n('sent_rate'), received_bytes_rate: n('received_bytes_rate'), sent_bytes_rate: n('sent_bytes_rate'),
+    store: text(d.store),
   };
 }
 

@@ -55,6 +55,7 @@ export interface BrokerReport {
   received: number;
   sent: number;
   dropped: number;
+  store?: string; // why what must be kept is not acknowledged
   received_rate: number; // messages a second
   sent_rate: number;
   received_bytes_rate: number;

@@ -7,7 +7,7 @@ import { Retained } from '../parts/retained';
 import type { Device } from '../model';
 import { now } from '../now';
 import { reportsOf } from '../reports';
-import { ago, bytes, count, plural, rate } from '../words';
+import { ago, bytes, count, plural, rate, sentence } from '../words';
 
 export const Broker = () => <ForGateway draw={Works} />;
 
@@ -19,6 +19,7 @@ function Works({ gateway: gw }: { gateway: Device }) {
         <h1>Broker</h1>
         {b !== undefined && <p class="dim">{b.listeners.map((url, i) => <>{i > 0 && ' · '}<code>{url}</code></>)}</p>}
       </div>
+      {b?.store !== undefined && <p class="notice bad">What has to be kept is not acknowledged. {sentence(b.store)}.</p>}
       {b === undefined
         ? <Empty inside title="The broker has not said anything yet" />
         : (
