@@ -50,6 +50,10 @@ type Config struct {
 	// MaxQueuedBytes is how many bytes of messages wait for a client, and how
 	// many are under way to it.
 	MaxQueuedBytes int `yaml:"max_queued_bytes"`
+	// MaxQueuedTotal is how many bytes of messages wait for all clients together, each
+	// message counted once, and 96 bytes for each client that it waits for. Beyond it the
+	// queue of a client is full with a hundred messages or 64 KiB, or as much as is in it.
+	MaxQueuedTotal int `yaml:"max_queued_total"`
 	// QueueFull is what gives way when a client's queue is full: drop-newest, the
 	// message that comes, as mosquitto has it; or drop-oldest, those that have
 	// waited longest, but none for one of a lower QoS.
@@ -96,6 +100,7 @@ func Defaults() Config {
 		MaxInFlight:      100,
 		MaxQueued:        10_000,
 		MaxQueuedBytes:   16 << 20,
+		MaxQueuedTotal:   128 << 20,
 		MaxSubscriptions: 1000,
 		MaxTopicAliases:  64,
 		SysInterval:      configs.Duration(10 * time.Second),
@@ -119,6 +124,7 @@ func (c *Config) Validate() error {
 		within("max_in_flight", c.MaxInFlight, 1, 65_535),
 		within("max_queued", c.MaxQueued, 1, 10_000_000),
 		within("max_queued_bytes", c.MaxQueuedBytes, 1024, 1<<31-1),
+		within("max_queued_total", c.MaxQueuedTotal, 1024, 1<<31-1),
 		within("max_subscriptions", c.MaxSubscriptions, 1, 1_000_000),
 		within("max_topic_aliases", c.MaxTopicAliases, 0, 65_535),
 		within("max_sessions", c.MaxSessions, 1, 10_000_000),

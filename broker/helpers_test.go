@@ -54,8 +54,30 @@ func start(t testing.TB, cfg Config) (s *Server, addr string) {
 	t.Helper()
 	cfg.SysInterval = 0 // what tests find is their own
 	s = New(cfg, quiet())
+	t.Cleanup(func() { checkHoard(t, s) })
 	run(t, func(ctx context.Context) error { return s.Run(ctx) })
 	return s, listen(t, s, ListenerOptions{Name: "test", Anonymous: true})
+}
+
+// checkHoard counts again what waits in all queues.
+func checkHoard(t testing.TB, s *Server) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	want, counted := 0, map[*message]bool{}
+	for _, held := range s.sessions {
+		for i := range held.queue.len() {
+			d := held.queue.at(i)
+			want += placeCost
+			if !d.replay && !counted[d.message] {
+				counted[d.message] = true
+				want += d.message.size()
+			}
+		}
+	}
+	if got := s.hoard.bytes.Load(); got != int64(want) {
+		t.Errorf("%d bytes are counted in all queues, there are %d", got, want)
+	}
 }
 
 // listen opens one more listener.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -235,4 +236,49 @@ func TestLimitsChangeWhileClientsAreThere(t *testing.T) {
 	after.disconnected(packet.TooLarge)
 	before.send(aliased)
 	before.disconnected(packet.TopicAliasInvalid)
+}
+
+// Many clients that are away cost no more than is allowed for all of them together, and
+// those with little suffer nothing for it.
+func TestQueuesOfAllClientsHaveALimit(t *testing.T) {
+	for _, overflow := range []Overflow{DropNewest, DropOldest} {
+		t.Run(overflow.String(), func(t *testing.T) {
+			cfg := Defaults()
+			cfg.MaxQueuedTotal, cfg.QueueFull = 1<<20, overflow
+			s, addr := start(t, cfg)
+			const away, messages = 20, 2000
+			for i := range away {
+				c := dialAs(t, addr, lasting(packet.V5, fmt.Sprint("away", i)))
+				c.subscribe("flood", 1)
+				c.conn.Close()
+			}
+			small := dialAs(t, addr, lasting(packet.V5, "small"))
+			small.subscribe("seldom", 1)
+			small.conn.Close()
+			waitFor(t, "end of the connections", func() bool { return s.sockets.Load() == 0 })
+			p := dial(t, addr, packet.V5, "p")
+			for i := range messages {
+				p.publish(text("flood", fmt.Sprint(i)+strings.Repeat(" ", 2000), 1))
+			}
+			for i := range scarceLen {
+				p.publish(text("seldom", fmt.Sprint(i), 1))
+			}
+			if got := s.hoard.bytes.Load(); got < 1<<20 || got > 1<<20+1<<18 {
+				t.Errorf("%d bytes wait", got)
+			}
+			small = dialAs(t, addr, lasting(packet.V5, "small"))
+			for i := range scarceLen {
+				got := small.take()
+				if string(got.Payload) != fmt.Sprint(i) {
+					t.Fatalf("got %q, want %d", got.Payload, i)
+				}
+				small.send(packet.AppendAck(nil, packet.V5, packet.PUBACK, got.id, packet.Success))
+			}
+			one := dialAs(t, addr, lasting(packet.V5, "away7"))
+			want := "0"
+			if first := one.take(); overflow == DropNewest != (strings.TrimSpace(string(first.Payload)) == want) {
+				t.Errorf("the first of the flood is %.10q", first.Payload)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"sync/atomic"
 	"time"
 
 	"fieldmq/broker/mqtt"
@@ -12,7 +13,8 @@ import (
 // share it, and nobody changes it.
 type message struct {
 	mqtt.Message
-	expires time.Time // zero: never
+	expires time.Time    // zero: never
+	waits   atomic.Int32 // in so many queues; see hoard
 }
 
 func (m *message) expired(now time.Time) bool {

@@ -1,6 +1,10 @@
 package broker
 
-import "fieldmq/broker/mqtt"
+import (
+	"sync/atomic"
+
+	"fieldmq/broker/mqtt"
+)
 
 // delivery is a message that waits for its turn to go to one client.
 type delivery struct {
@@ -27,9 +31,39 @@ func (d *delivery) cost() int {
 // client that knows it by the first would take it twice. [MQTT-4.3.3-1]
 func (d *delivery) exact() bool { return d.number != 0 && d.qos == mqtt.ExactlyOnce }
 
+// hoard is what waits in all queues together, in bytes: each message once, and a place
+// for each client that it waits for.
+type hoard struct{ bytes atomic.Int64 }
+
+// placeCost is what a delivery takes up in a queue, roughly.
+const placeCost = 96
+
+func (h *hoard) enter(d *delivery) {
+	if h == nil { // of a queue of its own
+		return
+	}
+	n := placeCost
+	if !d.replay && d.message.waits.Add(1) == 1 {
+		n += d.message.size()
+	}
+	h.bytes.Add(int64(n))
+}
+
+func (h *hoard) leave(d *delivery) {
+	if h == nil {
+		return
+	}
+	n := placeCost
+	if !d.replay && d.message.waits.Add(-1) == 0 {
+		n += d.message.size()
+	}
+	h.bytes.Add(-int64(n))
+}
+
 // queue holds deliveries, first in, first out.
 type queue struct {
 	fifo[delivery]
+	hoard  *hoard // that counts them, too; nil: none does
 	bytes  int
 	popped int // so many have been, ever
 }
@@ -37,6 +71,7 @@ type queue struct {
 func (q *queue) push(d delivery) {
 	q.fifo.push(d)
 	q.bytes += d.cost()
+	q.hoard.enter(&d)
 }
 
 // over says whether a message more would be too many.
@@ -48,13 +83,18 @@ func (q *queue) pop() delivery { return q.pull(0) }
 func (q *queue) pull(i int) delivery {
 	d := q.remove(i)
 	q.bytes -= d.cost()
+	q.hoard.leave(&d)
 	q.popped++
 	return d
 }
 
 func (q *queue) take() []delivery {
 	q.bytes = 0
-	return q.fifo.take()
+	all := q.fifo.take()
+	for i := range all {
+		q.hoard.leave(&all[i])
+	}
+	return all
 }
 
 // cut takes out what stands behind the first n deliveries and returns it.
@@ -64,6 +104,7 @@ func (q *queue) cut(n int) []delivery {
 	q.items = q.items[:q.head+n]
 	for i := range tail {
 		q.bytes -= tail[i].cost()
+		q.hoard.leave(&tail[i])
 	}
 	return tail
 }

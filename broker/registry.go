@@ -125,7 +125,7 @@ func (s *Server) release(old *session) {
 }
 
 func (s *Server) newSession(id string, inner bool) *session {
-	return &session{server: s, id: id, inner: inner, crowd: crowd{server: s}}
+	return &session{server: s, id: id, inner: inner, queue: queue{hoard: &s.hoard}, crowd: crowd{server: s}}
 }
 
 func (s *Server) create(id string, inner, durable bool) *session {

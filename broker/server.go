@@ -37,6 +37,7 @@ type Server struct {
 	tree     *tree.Tree[*session]
 	retained tree.Retained[retainedMessage]
 	timers   *timers
+	hoard    hoard // of all sessions
 
 	figuresDue timer // when they are published under $SYS
 

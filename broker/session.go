@@ -202,6 +202,15 @@ func (s *session) settled(d *delivery) {
 // QoS 0: who is that slow will rather have the next value.
 const queuedAtMostOnce = 1000
 
+// What a client may still have waiting for it when there is too much for all together:
+// so many messages and bytes, or as much as it has already, so that those with little
+// do not suffer for those with much.
+const (
+	scarceLen    = 100
+	scarceReplay = 1000 // retained messages that a subscription brought
+	scarceBytes  = 64 << 10
+)
+
 // enqueue lets a message wait, within the limits.
 func (s *session) enqueue(d delivery) {
 	cfg := s.server.cfg()
@@ -212,10 +221,18 @@ func (s *session) enqueue(d delivery) {
 	case d.qos == 0:
 		limit = min(limit, queuedAtMostOnce)
 	}
+	if !s.inner && s.server.hoard.bytes.Load() >= int64(cfg.MaxQueuedTotal) {
+		least := scarceLen
+		if d.replay {
+			least = scarceReplay
+		}
+		limit = min(limit, max(s.queue.len(), least))
+		bytes = min(bytes, max(s.queue.bytes-d.cost(), scarceBytes))
+	}
 	if s.queue.over(limit, bytes) {
 		if !s.full {
 			s.full = true
-			s.server.log.Warn("queue full, messages are dropped", "client", s.id, "queued", s.queue.len(), "full", cfg.QueueFull)
+			s.server.log.Warn("queue full, messages are dropped", "client", s.id, "queued", s.queue.len(), "bytes", s.queue.bytes, "bytes_of_all", s.server.hoard.bytes.Load(), "full", cfg.QueueFull)
 		}
 		if !s.makeRoom(&d, limit, bytes) {
 			s.lose(&d)

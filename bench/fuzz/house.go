@@ -25,7 +25,7 @@ type house struct {
 // limits are so low that clients run into them.
 func limits(seed uint64) broker.Config {
 	cfg := broker.Defaults()
-	cfg.MaxPacketSize, cfg.MaxRetained, cfg.MaxSessions, cfg.MaxQueued, cfg.MaxQueuedBytes = 64<<10, 100, 300, 1000, 256<<10
+	cfg.MaxPacketSize, cfg.MaxRetained, cfg.MaxSessions, cfg.MaxQueued, cfg.MaxQueuedBytes, cfg.MaxQueuedTotal = 64<<10, 100, 300, 1000, 256<<10, 1<<20
 	cfg.CheckPayload = seed%2 == 0
 	if seed%3 == 0 {
 		cfg.QueueFull = broker.DropOldest

@@ -76,6 +76,6 @@ func (s *soak) against(ctx context.Context, span time.Duration) (differences int
 // limits let no queue overflow: what is lost so is no difference.
 func limits() broker.Config {
 	cfg := broker.Defaults()
-	cfg.MaxQueued, cfg.MaxQueuedBytes = 1_000_000, 1<<30
+	cfg.MaxQueued, cfg.MaxQueuedBytes, cfg.MaxQueuedTotal = 1_000_000, 1<<30, 1<<31-1
 	return cfg
 }
